@@ -1,0 +1,493 @@
+//! asupersync's side of every workload: one function per workload, so that what the peers are held against is in
+//! one place.
+//!
+//! A function returns all our variants; the bar judges the first. Every program here is a user's program: public
+//! API only, children in regions, waits with a `Cx`, results through `?`.
+
+use crate::harness::{Contestant, Role, Unit, Workload, ns_each, scaled, sum_below, timed, us};
+use crate::heap;
+use crate::workload::Build;
+use crate::workload::cancel_tree::{DEPTH, FANOUT, Gauge, TASKS};
+use asupersync_core::channel::{mpsc, oneshot};
+use asupersync_core::{Cancelled, Cx, CxBase, Error, LocalRegion, Outcome, Region, Spawner, Task};
+use asupersync_std::Runtime;
+use std::future::poll_fn;
+use std::hint::black_box;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+/// A one-thread runtime on the host with room for the largest workload.
+fn runtime() -> Runtime {
+    Runtime::current_thread()
+}
+
+/// Runs `work` in the root region and takes its result.
+fn in_region<T>(
+    runtime: &mut Runtime,
+    work: impl AsyncFnOnce(&LocalRegion) -> Result<T, Error>,
+) -> T {
+    runtime.block_on(work).expect("the workload fails nowhere")
+}
+
+pub fn spawn_join(tasks: u64) -> Vec<Contestant> {
+    let mut runtime = runtime();
+    vec![Contestant::new("asupersync", Role::Ours, move || {
+        let (spent, sum) = timed(|| {
+            in_region(&mut runtime, async |region| {
+                let handles: Vec<_> = (0..tasks)
+                    .map(|number| {
+                        region
+                            .spawn(async move |_cx| Ok(number))
+                            .expect("the region is open")
+                    })
+                    .collect();
+                let mut sum = 0;
+                for handle in handles {
+                    sum += handle.join(region).await?;
+                }
+                Ok(sum)
+            })
+        });
+        assert_eq!(sum, sum_below(tasks));
+        ns_each(spent, tasks)
+    })]
+}
+
+pub fn yield_many(tasks: u64, yields: u64) -> Vec<Contestant> {
+    let mut runtime = runtime();
+    vec![Contestant::new("asupersync", Role::Ours, move || {
+        let (spent, done) = timed(|| {
+            in_region(&mut runtime, async |region| {
+                let task = move |cx: Cx| async move {
+                    let mut done = 0;
+                    for _ in 0..yields {
+                        cx.yield_now().await?;
+                        done += 1;
+                    }
+                    Ok(done)
+                };
+                let handles: Vec<_> = (0..tasks)
+                    .map(|_| region.spawn(task).expect("the region is open"))
+                    .collect();
+                let mut done = 0;
+                for handle in handles {
+                    done += handle.join(region).await?;
+                }
+                Ok(done)
+            })
+        });
+        assert_eq!(done, tasks * yields);
+        ns_each(spent, tasks * yields)
+    })]
+}
+
+async fn partner(
+    cx: Cx,
+    mut ping: oneshot::Receiver<u64>,
+    pong: oneshot::Sender<u64>,
+) -> Result<(), Error> {
+    let number = ping.recv(&cx).await?;
+    assert!(pong.send(number + 1).is_delivered());
+    Ok(())
+}
+
+pub fn ping_pong(pairs: u64, waves: u64) -> Vec<Contestant> {
+    /// The partner is a sibling, as with the peers.
+    async fn player(cx: Cx, spawner: Spawner) -> Result<u64, Error> {
+        let (ping, ping_receiver) = oneshot::channel();
+        let (pong, mut pong_receiver) = oneshot::channel();
+        drop(spawner.spawn(|cx| partner(cx, ping_receiver, pong))?);
+        assert!(ping.send(0).is_delivered());
+        Ok(pong_receiver.recv(&cx).await?)
+    }
+    /// The partner is a child: it ends before the player does, whatever happens.
+    async fn structured_player(cx: Cx) -> Result<u64, Error> {
+        cx.region(async |region| {
+            let (ping, ping_receiver) = oneshot::channel();
+            let (pong, mut pong_receiver) = oneshot::channel();
+            drop(region.spawn(|cx| partner(cx, ping_receiver, pong))?);
+            assert!(ping.send(0).is_delivered());
+            Ok(pong_receiver.recv(region).await?)
+        })
+        .await
+    }
+    let contestant = |name, role, start: fn(&LocalRegion) -> Task<u64, Error>| {
+        let mut runtime = runtime();
+        Contestant::new(name, role, move || {
+            let (spent, answers) = timed(|| {
+                in_region(&mut runtime, async |region| {
+                    let mut answers = 0;
+                    for _ in 0..waves {
+                        let handles: Vec<_> = (0..pairs).map(|_| start(region)).collect();
+                        for handle in handles {
+                            answers += handle.join(region).await?;
+                        }
+                    }
+                    Ok(answers)
+                })
+            });
+            assert_eq!(answers, pairs * waves);
+            ns_each(spent, pairs * waves)
+        })
+    };
+    vec![
+        contestant("asupersync", Role::Ours, |region| {
+            let spawner = region.spawner();
+            region
+                .spawn(|cx| player(cx, spawner))
+                .expect("the region is open")
+        }),
+        contestant("asupersync, a region per pair", Role::Other, |region| {
+            region.spawn(structured_player).expect("the region is open")
+        }),
+    ]
+}
+
+pub fn chained_spawn(links: u64) -> Vec<Contestant> {
+    fn link(
+        spawner: Spawner,
+        number: u64,
+        links: u64,
+        done: oneshot::Sender<u64>,
+    ) -> Result<(), Error> {
+        let next = spawner.clone();
+        let task = spawner.spawn(async move |_cx| {
+            if number == links {
+                assert!(done.send(number).is_delivered());
+                Ok(())
+            } else {
+                link(next, number + 1, links, done)
+            }
+        })?;
+        drop(task);
+        Ok(())
+    }
+    let mut runtime = runtime();
+    vec![Contestant::new("asupersync", Role::Ours, move || {
+        let (spent, length) = timed(|| {
+            in_region(&mut runtime, async |region| {
+                let (done, mut length) = oneshot::channel();
+                link(region.spawner(), 1, links, done)?;
+                Ok(length.recv(region).await?)
+            })
+        });
+        assert_eq!(length, links);
+        ns_each(spent, links)
+    })]
+}
+
+pub fn mpsc(capacity: usize, messages: u64) -> Vec<Contestant> {
+    type Ends = (mpsc::Sender<u64>, mpsc::Receiver<u64>);
+    async fn produce(cx: Cx, sender: mpsc::Sender<u64>, messages: u64) -> Result<(), Error> {
+        for number in 0..messages {
+            let _ = sender.reserve(&cx).await?.send(number);
+        }
+        Ok(())
+    }
+    async fn consume(cx: Cx, mut receiver: mpsc::Receiver<u64>) -> Result<u64, Error> {
+        let mut sum = 0;
+        while let Ok(number) = receiver.recv(&cx).await {
+            sum += number;
+        }
+        Ok(sum)
+    }
+    async fn consume_batches(cx: Cx, mut receiver: mpsc::Receiver<u64>) -> Result<u64, Error> {
+        let mut sum = 0;
+        let mut batch = Vec::with_capacity(64);
+        while receiver.recv_many(&cx, &mut batch, 64).await.is_ok() {
+            sum += batch.drain(..).sum::<u64>();
+        }
+        Ok(sum)
+    }
+    let contestant =
+        |name, role, consumer: fn(&Region, mpsc::Receiver<u64>) -> Task<u64, Error>| {
+            let mut runtime = runtime();
+            Contestant::new(name, role, move || {
+                let (sender, receiver): Ends =
+                    mpsc::channel(NonZeroUsize::new(capacity).expect("room for a message"));
+                let (spent, sum) = timed(|| {
+                    in_region(&mut runtime, async |region| {
+                        let producer = region.spawn(move |cx| produce(cx, sender, messages))?;
+                        // A task of its own, as on the raw loop.
+                        let sum = consumer(region, receiver).join(region).await?;
+                        producer.join(region).await?;
+                        Ok(sum)
+                    })
+                });
+                assert_eq!(sum, sum_below(messages));
+                ns_each(spent, messages)
+            })
+        };
+    vec![
+        contestant("asupersync, permits", Role::Ours, |region, receiver| {
+            region
+                .spawn(|cx| consume(cx, receiver))
+                .expect("the region is open")
+        }),
+        contestant(
+            "asupersync, permits, batch receive",
+            Role::Other,
+            |region, receiver| {
+                region
+                    .spawn(|cx| consume_batches(cx, receiver))
+                    .expect("the region is open")
+            },
+        ),
+        kanal_here(capacity, messages),
+    ]
+}
+
+/// The fastest peer's channel on our runtime: what of the difference is the runtime's switch, not the channel's work.
+fn kanal_here(capacity: usize, messages: u64) -> Contestant {
+    let mut runtime = runtime();
+    Contestant::new("kanal on asupersync", Role::Other, move || {
+        let (sender, receiver) = kanal::bounded_async(capacity);
+        let (spent, sum) = timed(|| {
+            in_region(&mut runtime, async |region| {
+                let producer = region.spawn(async move |_cx| {
+                    for number in 0..messages {
+                        sender.send(number).await?;
+                    }
+                    Ok(())
+                })?;
+                let consumer = region.spawn(async move |_cx| {
+                    let mut sum = 0;
+                    while let Ok(number) = receiver.recv().await {
+                        sum += number;
+                    }
+                    Ok(sum)
+                })?;
+                let sum = consumer.join(region).await?;
+                producer.join(region).await?;
+                Ok(sum)
+            })
+        });
+        assert_eq!(sum, sum_below(messages));
+        ns_each(spent, messages)
+    })
+}
+
+pub fn oneshot(times: u64) -> Vec<Contestant> {
+    let mut runtime = runtime();
+    vec![Contestant::new("asupersync", Role::Ours, move || {
+        let (spent, sum) = timed(|| {
+            in_region(&mut runtime, async |region| {
+                let task = region.spawn(async move |cx| {
+                    let mut sum = 0;
+                    for number in 0..times {
+                        let (sender, mut receiver) = black_box(oneshot::channel());
+                        let _ = sender.send(number);
+                        sum += receiver.recv(&cx).await?;
+                    }
+                    Ok(sum)
+                })?;
+                task.join(region).await
+            })
+        });
+        assert_eq!(sum, sum_below(times));
+        ns_each(spent, times)
+    })]
+}
+
+/// Waits for nothing but a cancel.
+async fn until_cancelled(cx: &CxBase) -> Result<(), Cancelled> {
+    poll_fn(|_| match cx.checkpoint() {
+        Ok(()) => Poll::Pending,
+        Err(cancelled) => Poll::Ready(Err(cancelled)),
+    })
+    .await
+}
+
+pub fn cancel_tree() -> Vec<Contestant> {
+    fn plant(region: &Region, gauge: Arc<Gauge>, depth: u32, timers: bool) -> Task<(), Error> {
+        let spawned = region.spawn(async move |cx| {
+            let _alive = gauge.enter();
+            if depth == 0 {
+                if timers {
+                    cx.sleep(Duration::from_secs(3600)).await?;
+                } else {
+                    until_cancelled(&cx).await?;
+                }
+                return Ok(());
+            }
+            cx.region(async |region| {
+                for _ in 0..FANOUT {
+                    drop(plant(region, gauge.clone(), depth - 1, timers));
+                }
+                Ok(until_cancelled(region).await?)
+            })
+            .await
+        });
+        spawned.expect("the region is open")
+    }
+    let contestant = |name, role, timers| {
+        let mut runtime = runtime();
+        Contestant::new(name, role, move || {
+            let gauge = Arc::new(Gauge::default());
+            let spent = in_region(&mut runtime, async |region| {
+                let root = plant(region, gauge.clone(), DEPTH, timers);
+                while gauge.live() < TASKS {
+                    region.yield_now().await?;
+                }
+                let started = Instant::now();
+                root.cancel("the benchmark is over");
+                let outcome = root.outcome(region).await?;
+                let spent = us(started.elapsed());
+                assert!(matches!(outcome, Outcome::Cancelled(_)));
+                Ok(spent)
+            });
+            assert_eq!(gauge.live(), 0);
+            spent
+        })
+    };
+    vec![
+        contestant("asupersync", Role::Ours, false),
+        contestant("asupersync, leaves in sleep", Role::Other, true),
+    ]
+}
+
+pub fn idle_bytes(tasks: u64) -> Vec<Contestant> {
+    static RELEASED: AtomicBool = AtomicBool::new(false);
+    /// As large as the peers' `pending()`. Ends after the measurement, at the poll that the cancel causes.
+    fn released() -> impl Future<Output = ()> {
+        poll_fn(|_| {
+            if RELEASED.load(Relaxed) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+    }
+    let contestant = |name, role, start: fn(&LocalRegion, u64) -> Task<u64, Error>| {
+        Contestant::new(name, role, move || {
+            RELEASED.store(false, Relaxed);
+            let mut handles = Vec::with_capacity(tasks as usize);
+            let mut growth = 0;
+            heap::start();
+            // Room for the tasks and for the one that is the body: what is reserved for them is part of their price.
+            let mut runtime = Runtime::builder().capacity(tasks as usize + 1).build();
+            let ended = runtime.block_on(async |region| {
+                handles.extend((0..tasks).map(|number| start(region, number)));
+                for _ in 0..2 {
+                    region.yield_now().await?;
+                }
+                growth = heap::stop();
+                RELEASED.store(true, Relaxed);
+                region.cancel("the benchmark is over");
+                Ok::<(), Error>(())
+            });
+            assert!(
+                ended.is_err(),
+                "a region that was cancelled does not return a value"
+            );
+            assert!(handles.iter().all(Task::is_finished));
+            growth as f64 / tasks as f64
+        })
+    };
+    vec![
+        contestant("asupersync", Role::Ours, |region, number| {
+            let spawned = region.spawn(move |_cx| async move {
+                released().await;
+                Ok(number)
+            });
+            spawned.expect("the region is open")
+        }),
+        contestant(
+            "asupersync, holding its Cx",
+            Role::Other,
+            |region, number| {
+                let spawned = region.spawn(move |cx| async move {
+                    released().await;
+                    cx.checkpoint()?;
+                    Ok(number)
+                });
+                spawned.expect("the region is open")
+            },
+        ),
+    ]
+}
+
+/// What has no counterpart elsewhere: the price of structure, in nanoseconds.
+pub fn own_costs() -> Vec<(&'static str, Build)> {
+    vec![
+        (
+            "own_region",
+            Box::new(|| {
+                own(
+                    "own_region",
+                    "region open + close",
+                    scaled(100_000),
+                    region_open_close,
+                )
+            }),
+        ),
+        (
+            "own_checkpoint",
+            Box::new(|| {
+                own(
+                    "own_checkpoint",
+                    "checkpoint",
+                    scaled(1_000_000),
+                    checkpoint,
+                )
+            }),
+        ),
+        (
+            "own_permit",
+            Box::new(|| own("own_permit", "reserve + abort", scaled(1_000_000), permit)),
+        ),
+    ]
+}
+
+fn own<F>(name: &'static str, per: &'static str, times: u64, work: fn(Cx, u64) -> F) -> Workload
+where
+    F: Future<Output = Result<u64, Error>> + Send + 'static,
+{
+    let mut runtime = runtime();
+    let contestant = Contestant::new("asupersync", Role::Ours, move || {
+        let (spent, done) = timed(|| {
+            in_region(&mut runtime, async |region| {
+                region.spawn(move |cx| work(cx, times))?.join(region).await
+            })
+        });
+        assert_eq!(done, times);
+        ns_each(spent, times)
+    });
+    Workload {
+        name,
+        per,
+        unit: Unit::Ns,
+        bar: None,
+        contestants: vec![contestant],
+    }
+}
+
+async fn region_open_close(cx: Cx, times: u64) -> Result<u64, Error> {
+    let mut done = 0;
+    for _ in 0..times {
+        done += cx.region(async |_region| Ok(black_box(1))).await?;
+    }
+    Ok(done)
+}
+
+async fn checkpoint(cx: Cx, times: u64) -> Result<u64, Error> {
+    let mut done = 0;
+    for _ in 0..times {
+        black_box(&cx).checkpoint()?;
+        done += 1;
+    }
+    Ok(done)
+}
+
+async fn permit(cx: Cx, times: u64) -> Result<u64, Error> {
+    let (sender, _receiver) = mpsc::channel::<u64>(NonZeroUsize::MIN);
+    let mut done = 0;
+    for _ in 0..times {
+        drop(black_box(sender.reserve(&cx).await?));
+        done += 1;
+    }
+    Ok(done)
+}

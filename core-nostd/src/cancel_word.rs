@@ -1,0 +1,124 @@
+//! `CancelWord`: whether a scope was asked to stop, why, and by when it must be gone.
+//!
+//! Owns one request's state: an atomic word for the fast look, the reason and the cleanup deadline
+//! behind a lock. It knows neither tasks nor the tree; who tells whom is the business of `region`
+//! and `scope`.
+
+use crate::cancel::CancelReason;
+use crate::mutants::mutant;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::time::Time;
+
+/// Set once the cleanup budget is spent; the low bits hold the kind's number.
+const FORCED: u32 = 1 << 8;
+
+/// One scope's request to stop: a word for the fast look, the detail behind a lock.
+#[derive(Debug)]
+pub struct CancelWord {
+    word: AtomicU32,
+    detail: Mutex<Detail>,
+}
+
+impl Default for CancelWord {
+    fn default() -> Self {
+        Self {
+            word: AtomicU32::new(0),
+            detail: Mutex::new(Detail::default()),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Detail {
+    reason: Option<CancelReason>,
+    force_at: Option<Time>,
+}
+
+/// A request that changed something.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The reason in force now.
+    pub reason: CancelReason,
+    /// When the cleanup budget is spent.
+    pub force_at: Time,
+    /// Nothing had asked before.
+    pub first: bool,
+}
+
+impl CancelWord {
+    /// 0: nothing asked. One acquire load: what the requester wrote before is visible.
+    pub fn load(&self) -> u32 {
+        self.word.load(Ordering::Acquire)
+    }
+
+    /// Whether anything asked.
+    pub fn is_cancelled(&self) -> bool {
+        self.load() != 0
+    }
+
+    /// Whether the cleanup budget is spent.
+    pub fn is_forced(&self) -> bool {
+        self.load() & FORCED != 0
+    }
+
+    /// The strongest reason so far.
+    pub fn reason(&self) -> Option<CancelReason> {
+        if self.load() == 0 {
+            return None;
+        }
+        self.detail.lock().reason.clone()
+    }
+
+    /// When the cleanup budget is spent.
+    pub fn force_at(&self) -> Option<Time> {
+        self.detail.lock().force_at
+    }
+
+    /// Asks. `None`: the request was no stronger than what was asked before, and changed nothing.
+    ///
+    /// A stronger request meets the remaining cleanup budget, never re-arms it; `limit` is what an
+    /// ancestor has left.
+    pub fn request(
+        &self,
+        request: CancelReason,
+        limit: Option<Time>,
+        depth_max: usize,
+    ) -> Option<Accepted> {
+        let budget_ends = request.at().saturating_add(request.kind().cleanup_budget());
+        let mut detail = self.detail.lock();
+        let first = detail.reason.is_none();
+        let reason = if mutant!(WeakerReplaces) {
+            request
+        } else {
+            CancelReason::strengthen(detail.reason.as_ref(), request, depth_max)?
+        };
+        let force_at = [detail.force_at, limit, Some(budget_ends)]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(budget_ends);
+        detail.reason = Some(reason.clone());
+        detail.force_at = Some(force_at);
+        let forced = self.word.load(Ordering::Relaxed) & FORCED;
+        // Release: whoever sees the word finds the reason. Stored before any member is told.
+        self.word
+            .store(reason.kind() as u32 | forced, Ordering::Release);
+        Some(Accepted {
+            reason,
+            force_at,
+            first,
+        })
+    }
+
+    /// The cleanup budget is spent. `false`: nothing was asked, or it was marked before.
+    pub fn mark_forced(&self) -> bool {
+        let detail = self.detail.lock();
+        let word = self.word.load(Ordering::Relaxed);
+        let marks = detail.reason.is_some() && word & FORCED == 0;
+        if marks {
+            self.word.store(word | FORCED, Ordering::Release);
+        }
+        marks
+    }
+}

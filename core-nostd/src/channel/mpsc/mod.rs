@@ -1,0 +1,188 @@
+//! A bounded channel from many senders to one receiver.
+//!
+//! Owns the queue of values, the slots of its capacity and the two ends. Sending has two steps:
+//! [`Sender::reserve`] waits for a slot, and [`Permit::send`] commits a value into it, which never
+//! waits and never fails. So a task can do what must not be done in vain (take a job, read a socket)
+//! between the two, and a cancelled one has either sent the whole value or kept it.
+//!
+//! - Slots are given first come, first served: nobody sends past a waiting sender.
+//! - A permit is an obligation (R-OBL-3). A borrowed one stays in its task; an [`OwnedPermit`] may
+//!   travel and has an entry in the region's ledger.
+//! - Receiving has one step ([`Receiver::recv`]) or two ([`Receiver::peek`]).
+//!
+//! Cost: one lock to reserve, one to commit, one to receive; [`Sender::send`] takes one for both
+//! steps, [`Receiver::recv_many`] one for a batch. Storage grows with what was ever queued at once
+//! and is made when a slot is reserved, so a commit does not allocate.
+//!
+//! ```
+//! use asupersync_core::{CxBase, Error, channel::mpsc};
+//!
+//! async fn forward(
+//!     cx: &CxBase,
+//!     from: &mut mpsc::Receiver<u32>,
+//!     to: &mpsc::Sender<u32>,
+//! ) -> Result<(), Error> {
+//!     loop {
+//!         // First the room, then the value: a cancel in either wait loses nothing.
+//!         let permit = to.reserve(cx).await?;
+//!         let value = from.recv(cx).await?;
+//!         if let mpsc::Sent::Returned(value) = permit.send(value) {
+//!             return Ok(drop(value)); // nobody listens any more
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! # Closing
+//! | what happened | waiting senders | permits in hand | values in the queue |
+//! |---|---|---|---|
+//! | [`Receiver::close`] | `Closed` | still deliver | can be received |
+//! | receiver dropped | `Closed` | give the value back | dropped |
+//! | last sender dropped | (none) | (an owned permit is a sender) | can be received |
+
+mod permit;
+mod receiver;
+mod sender;
+
+pub use super::{RecvError, Sent, TryRecvError};
+pub use permit::{OwnedPermit, Permit};
+pub use receiver::{Item, Receiver};
+pub use sender::{ReserveError, SendError, Sender, TryReserveError, TrySendError};
+
+use crate::object::ObjectId;
+use crate::sync::Mutex;
+use crate::sync::atomic::AtomicUsize;
+use crate::wait::{Gate, Permits, Seat, WAITERS_MAX};
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::num::NonZeroUsize;
+use core::task::Waker;
+
+/// The largest capacity of a channel. Larger requests get this one.
+pub const CAPACITY_MAX: usize = (u32::MAX / 2) as usize;
+
+/// A channel that holds up to `capacity` values, at most [`CAPACITY_MAX`].
+///
+/// The capacity is a bound, not an allocation: storage grows with use.
+pub fn channel<T>(capacity: NonZeroUsize) -> (Sender<T>, Receiver<T>) {
+    channel_with_waiters(capacity, WAITERS_MAX)
+}
+
+/// Like [`channel`], and at most `waiters_max` senders may wait for a slot at once; the next one
+/// gets [`ReserveError::TooManyWaiters`].
+pub fn channel_with_waiters<T>(
+    capacity: NonZeroUsize,
+    waiters_max: u32,
+) -> (Sender<T>, Receiver<T>) {
+    // Fits: the minimum is below 2^31.
+    let capacity = capacity.get().min(CAPACITY_MAX) as u32;
+    let shared = Arc::new(Shared {
+        state: Mutex::new(State {
+            slots: Permits::new(capacity, waiters_max),
+            queue: VecDeque::new(),
+            receiver: Seat::new(),
+            senders_gone: false,
+            receiver_gone: false,
+            capacity,
+        }),
+        senders: AtomicUsize::new(1),
+        object: ObjectId::new(),
+        capacity,
+    });
+    (Sender::new(Arc::clone(&shared)), Receiver::new(shared))
+}
+
+pub(crate) struct State<T> {
+    /// Free slots. The others hold a value, belong to a permit, or are granted to a waiter.
+    slots: Permits,
+    /// Has room for every slot that is not free, hence a commit does not allocate.
+    queue: VecDeque<T>,
+    /// Where the receiver waits for a value.
+    receiver: Seat,
+    senders_gone: bool,
+    receiver_gone: bool,
+    capacity: u32,
+}
+
+impl<T> State<T> {
+    /// How many slots are not free.
+    fn used(&self) -> u32 {
+        self.capacity - self.slots.free()
+    }
+
+    /// Whether nothing is queued and nothing can come.
+    fn is_finished(&self) -> bool {
+        self.queue.is_empty() && (self.senders_gone || (self.slots.is_closed() && self.used() == 0))
+    }
+
+    fn push(&mut self, value: T) -> Option<Waker> {
+        self.queue.push_back(value);
+        self.receiver.take()
+    }
+}
+
+pub(crate) struct Shared<T> {
+    state: Mutex<State<T>>,
+    /// How many senders there are, owned permits included.
+    senders: AtomicUsize,
+    object: ObjectId,
+    capacity: u32,
+}
+
+impl<T> Shared<T> {
+    /// Puts `value` into a slot that the caller holds.
+    #[inline]
+    fn commit(&self, value: T) -> Sent<T> {
+        let waker = {
+            let mut state = self.state.lock();
+            if state.receiver_gone {
+                // The slot stays taken: nobody can want it.
+                return Sent::Returned(value);
+            }
+            state.push(value)
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Sent::Delivered
+    }
+}
+
+impl<T> Gate for Shared<T> {
+    type State = State<T>;
+    type Ask = ();
+    type Taken = ();
+
+    fn state(&self) -> &Mutex<State<T>> {
+        &self.state
+    }
+
+    fn object(&self) -> &ObjectId {
+        &self.object
+    }
+
+    fn permits(state: &mut State<T>) -> &mut Permits {
+        &mut state.slots
+    }
+
+    fn units((): ()) -> u32 {
+        1
+    }
+
+    fn take(state: &mut State<T>) {
+        let used = state.used() as usize;
+        if state.queue.capacity() < used {
+            state.queue.reserve(used - state.queue.len());
+        }
+    }
+
+    fn put(state: &mut State<T>, n: u32) -> Option<Waker> {
+        state.slots.put(n);
+        // The last permit of a closed channel went: the receiver waits for nothing.
+        if state.is_finished() {
+            state.receiver.take()
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,515 @@
+//! `Cx`: the explicit context through which a task does everything that is not computation.
+//!
+//! Owns what every wait takes ([`CxBase`], untyped) and what opens scopes ([`Cx`], typed by the
+//! region's error). It carries identity, cancellation and capabilities; nothing is ambient. How
+//! fibers, timeouts and masks run is the business of `fiber`.
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::future::{Future, poll_fn};
+use core::marker::PhantomData;
+use core::ops::Deref;
+use core::task::{Context, Poll};
+
+use crate::budget::Budget;
+use crate::cancel::{CancelReason, Cancelled};
+use crate::error::{CapabilityDenied, Error, Misuse, SpawnError, TaskError};
+use crate::mutants::mutant;
+use crate::object::ObjectId;
+use crate::obligation::{Entry, ObligationKind, ObligationToken};
+use crate::path::PathId;
+use crate::region::{
+    Capability, Entropy, Io, LocalRegion, Region, RegionCore, RegionOptions, RegionReport, Timing,
+    Tracing, hash_name, run_inline,
+};
+use crate::scope::Scope;
+use crate::sync::atomic::Ordering;
+use crate::task::{Phase, TaskRef};
+use crate::time::Time;
+use crate::trace::EventKind;
+
+/// The untyped half of a [`Cx`]: what every wait takes.
+///
+/// It belongs to one task (R-OWN-5). Using it while its own task is not being polled is
+/// [`Misuse::ForeignCx`]: in debug builds and in the lab the misusing task panics with that text.
+pub struct CxBase {
+    task: TaskRef,
+    /// `None`: the task itself.
+    scope: Option<Arc<Scope>>,
+}
+
+impl fmt::Debug for CxBase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cx of {}", self.path())
+    }
+}
+
+impl CxBase {
+    pub(crate) fn new(task: TaskRef, scope: Option<Arc<Scope>>) -> Self {
+        Self { task, scope }
+    }
+
+    pub(crate) fn task(&self) -> &TaskRef {
+        &self.task
+    }
+
+    pub(crate) fn scope(&self) -> Option<&Arc<Scope>> {
+        self.scope.as_ref()
+    }
+
+    pub(crate) fn region_core(&self) -> &Arc<RegionCore> {
+        self.scope
+            .as_ref()
+            .and_then(|scope| scope.home.as_ref())
+            .unwrap_or(&self.task.region)
+    }
+
+    /// The id of the task.
+    pub fn task_path(&self) -> PathId {
+        self.task.path
+    }
+
+    /// The id of this context: the task's, or that of the scope inside it.
+    pub fn path(&self) -> PathId {
+        self.scope.as_ref().map_or(self.task.path, |s| s.path)
+    }
+
+    /// The id of the next thing that this context makes.
+    pub(crate) fn next_path(&self) -> PathId {
+        let ordinal = match &self.scope {
+            Some(scope) => scope.next_ordinal(),
+            None => self.task.next_ordinal(),
+        };
+        self.path().child(ordinal)
+    }
+
+    /// R-OWN-5: only the task that is being polled may use its context.
+    pub(crate) fn assert_own(&self) {
+        let checks = self.task.region.kernel.config.check_foreign_cx;
+        if checks && !mutant!(ForeignCxAccepted) && !self.task.is_polling() {
+            Misuse::ForeignCx.raise();
+        }
+    }
+
+    // ------------------------------------------------------------ cancellation
+
+    /// Looks whether this context was asked to stop; the cooperative cancellation point.
+    ///
+    /// Costs one or two atomic loads when it was not. Never waits, never consumes anything.
+    ///
+    /// # Errors
+    /// [`Cancelled`], from then on at every call (R-CAN-9), except inside a mask.
+    pub fn checkpoint(&self) -> Result<(), Cancelled> {
+        if mutant!(CheckpointBlind) {
+            return Ok(());
+        }
+        self.poll_cancelled()
+    }
+
+    /// The look that every wait starts with.
+    pub(crate) fn poll_cancelled(&self) -> Result<(), Cancelled> {
+        self.assert_own();
+        if !self.is_cancel_requested() {
+            return Ok(());
+        }
+        self.observe()
+    }
+
+    /// Whether this context was asked to stop, without observing it.
+    pub fn is_cancel_requested(&self) -> bool {
+        match &self.scope {
+            Some(scope) => scope.word().is_cancelled(),
+            None => self.task.region.word.is_cancelled() || self.task.is_cancelled(),
+        }
+    }
+
+    fn reason(&self) -> Option<CancelReason> {
+        match &self.scope {
+            Some(scope) => scope.word().reason(),
+            None => self.task.cancel_reason(),
+        }
+    }
+
+    #[cold]
+    fn observe(&self) -> Result<(), Cancelled> {
+        let Some(reason) = self.reason() else {
+            return Ok(());
+        };
+        if mutant!(EdgeTriggered) && self.task.phase() == Phase::Draining {
+            return Ok(());
+        }
+        let task = &self.task;
+        let kernel = &task.region.kernel;
+        kernel.emit(EventKind::CancelObserved, task.path, self.path().as_u64(), || {
+            reason.kind() as u64
+        });
+        if task.is_cancelled() || task.region.word.is_cancelled() {
+            task.observe_cancel();
+        }
+        Err(Cancelled::new(reason, task.path))
+    }
+
+    // ------------------------------------------------------------ time, chance, cost
+
+    /// The runtime's clock.
+    ///
+    /// # Errors
+    /// [`CapabilityDenied`] without the capability [`Timing`].
+    pub fn now(&self) -> Result<Time, CapabilityDenied> {
+        self.require::<Timing>()?;
+        Ok(self.task.region.kernel.now())
+    }
+
+    /// 64 random bits. They depend on the runtime's seed and on where in the program the draw is,
+    /// not on the schedule.
+    ///
+    /// # Errors
+    /// [`CapabilityDenied`] without the capability [`Entropy`].
+    pub fn random_u64(&self) -> Result<u64, CapabilityDenied> {
+        self.require::<Entropy>()?;
+        Ok(self.task.region.kernel.random(self.next_path()))
+    }
+
+    /// Gives the other tasks a turn.
+    ///
+    /// # Errors
+    /// [`Cancelled`] if this context was asked to stop.
+    ///
+    /// # Cancel safety
+    /// Dropping the wait loses nothing.
+    pub async fn yield_now(&self) -> Result<(), Cancelled> {
+        self.poll_cancelled()?;
+        let mut yielded = false;
+        poll_fn(|waker| {
+            if core::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            self.yield_once(waker);
+            Poll::Pending
+        })
+        .await;
+        self.poll_cancelled()
+    }
+
+    fn yield_once(&self, waker: &Context<'_>) {
+        // The task's own waker: the end of the poll queues it again, without touching the state twice.
+        // Any other waker belongs to a combinator that wants to know which future to poll.
+        if self.task.is_waker(waker.waker()) {
+            self.task.request_yield();
+        } else {
+            waker.waker().wake_by_ref();
+        }
+    }
+
+    /// The limits that this context runs under.
+    pub fn budget(&self) -> Budget {
+        let mut budget = self.region_core().budget;
+        budget.poll_quota = self.task.polls_left();
+        if let Some(cold) = self.task.cold_if_any() {
+            let limits = cold.limits.lock();
+            budget.deadline = match (limits.deadline, budget.deadline) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+            budget.cost_quota = limits.cost_left.or(budget.cost_quota);
+        }
+        budget
+    }
+
+    /// Charges `cost` units of the task's cost quota; a spent quota cancels the task with
+    /// [`Timeout`](crate::CancelKind::Timeout) (R-SCH-4).
+    ///
+    /// # Errors
+    /// [`Cancelled`] once the quota is spent, as from [`checkpoint`](Self::checkpoint).
+    pub fn charge(&self, cost: u64) -> Result<(), Cancelled> {
+        if let Some(cold) = self.task.cold_if_any() {
+            let mut limits = cold.limits.lock();
+            if let Some(left) = limits.cost_left {
+                let spent = cost > left;
+                limits.cost_left = Some(left.saturating_sub(cost));
+                drop(limits);
+                if spent && !mutant!(QuotaFree) {
+                    crate::region::quota_spent(&self.task, "the cost quota is spent");
+                }
+            }
+        }
+        self.poll_cancelled()
+    }
+
+    // ------------------------------------------------------------ capabilities and obligations
+
+    /// Gives the authority of kind `C` that the surrounding region holds.
+    ///
+    /// # Errors
+    /// [`CapabilityDenied`], before any effect, if it was never granted or was denied on the way.
+    pub fn capability<C: Capability>(&self) -> Result<&C, CapabilityDenied> {
+        let found = self.region_core().capabilities.find::<C>();
+        let kind = match found {
+            Ok(_) => EventKind::CapabilityUsed,
+            Err(_) => EventKind::CapabilityDenied,
+        };
+        self.task
+            .region
+            .kernel
+            .emit(kind, self.task.path, hash_name(C::NAME), || 0);
+        found
+    }
+
+    /// [`capability`](Self::capability) for the core's own: traced only when refused.
+    fn require<C: Capability>(&self) -> Result<(), CapabilityDenied> {
+        self.assert_own();
+        match self.region_core().capabilities.find::<C>() {
+            Ok(_) => Ok(()),
+            Err(_) => self.capability::<C>().map(|_| ()),
+        }
+    }
+
+    pub(crate) fn require_timing(&self) -> Result<(), CapabilityDenied> {
+        self.require::<Timing>()
+    }
+
+    /// Reserves a host operation: the surrounding region does not close before it is resolved.
+    ///
+    /// # Errors
+    /// [`CapabilityDenied`] without the capability [`Io`].
+    pub fn io_op(&self) -> Result<ObligationToken, CapabilityDenied> {
+        self.require::<Io>()?;
+        self.enter_obligation(ObligationKind::IoOp)
+            .ok_or(CapabilityDenied {
+                capability: "io: the ledger is full",
+            })
+    }
+
+    /// Enters an owned obligation into the ledger of the surrounding region; `None` if it is full.
+    pub(crate) fn enter_obligation(&self, kind: ObligationKind) -> Option<ObligationToken> {
+        self.assert_own();
+        let region = self.region_core();
+        let entry = Entry {
+            kind,
+            task: self.task.path,
+            path: self.next_path(),
+            since: region.kernel.now(),
+        };
+        let id = region.enter_obligation(entry)?;
+        Some(ObligationToken::new(Arc::clone(region), id))
+    }
+
+    /// Writes an event of yours to the trace.
+    ///
+    /// # Errors
+    /// [`CapabilityDenied`] without the capability [`Tracing`].
+    pub fn trace(&self, code: u64, value: u64) -> Result<(), CapabilityDenied> {
+        self.require::<Tracing>()?;
+        self.task
+            .region
+            .kernel
+            .emit(EventKind::User, self.task.path, code, || value);
+        Ok(())
+    }
+
+    // ------------------------------------------------------------ clean-up
+
+    /// Leaves async clean-up to the task: it runs after the body is gone, however it went; last in
+    /// first out, masked, each within a budget. It owns what it needs, since the body's frame is gone.
+    ///
+    /// # Errors
+    /// [`SpawnError::RegionClosed`] from within a finalizer of the same task: it is too late.
+    pub fn defer<F, Fut>(&self, f: F) -> Result<(), SpawnError>
+    where
+        F: FnOnce(Cx) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.assert_own();
+        if self.task.is_finalizing() {
+            return Err(SpawnError::RegionClosed);
+        }
+        let index = self.task.cold().finalizers.lock().push(f);
+        self.task
+            .region
+            .kernel
+            .emit(EventKind::FinalizerAdded, self.task.path, self.task.path.as_u64(), || {
+                index
+            });
+        Ok(())
+    }
+
+    // ------------------------------------------------------------ hooks of waits
+
+    fn touch(&self, kind: EventKind, id: &ObjectId, arg: u64) {
+        let kernel = &self.task.region.kernel;
+        if kernel.is_traced() {
+            let name = id.name(|| self.next_path());
+            kernel.emit(kind, self.task.path, name, || arg);
+        }
+    }
+
+    pub(crate) fn wait_started(&self, id: &ObjectId) {
+        self.touch(EventKind::WaitStarted, id, 0);
+    }
+
+    pub(crate) fn wait_ended(&self, id: &ObjectId, granted: bool) {
+        self.touch(EventKind::WaitEnded, id, u64::from(granted));
+    }
+
+    pub(crate) fn granted(&self, id: &ObjectId) {
+        self.touch(EventKind::WaitGranted, id, 0);
+    }
+
+    /// A borrowed permit was reserved: counted in the task's header (R-OBL-3).
+    pub(crate) fn permit_reserved(&self, id: &ObjectId) {
+        self.task.permits.fetch_add(1, Ordering::Relaxed);
+        self.touch(EventKind::Reserved, id, ObligationKind::SendPermit as u64);
+    }
+
+    /// A borrowed permit was committed or aborted.
+    pub(crate) fn permit_resolved(&self, id: &ObjectId, committed: bool) {
+        self.task.permits.fetch_sub(1, Ordering::Relaxed);
+        let kind = if committed {
+            EventKind::Committed
+        } else {
+            EventKind::Aborted
+        };
+        self.touch(kind, id, ObligationKind::SendPermit as u64);
+    }
+}
+
+/// The context of a task or fiber, typed by the error of its region.
+///
+/// `Send + Sync`, never `Clone`. Waits take the untyped half by deref: `channel.recv(&cx)`.
+pub struct Cx<E: TaskError = Error> {
+    base: CxBase,
+    _error: PhantomData<fn(E) -> E>,
+}
+
+impl<E: TaskError> Deref for Cx<E> {
+    type Target = CxBase;
+    fn deref(&self) -> &CxBase {
+        &self.base
+    }
+}
+
+impl<E: TaskError> fmt::Debug for Cx<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.base.fmt(f)
+    }
+}
+
+impl<E: TaskError> Cx<E> {
+    pub(crate) fn new(base: CxBase) -> Self {
+        Self {
+            base,
+            _error: PhantomData,
+        }
+    }
+
+    /// Opens a region, runs `f` in it, and returns when everything inside has ended.
+    ///
+    /// The body runs in this task and may borrow from it; its children are tasks of their own.
+    ///
+    /// # Errors
+    /// The severity join of body and children (R-REG-5): the body's own error, else the first
+    /// child's; `E::from(ChildEnded)` for a panic of a child or a cancel that began inside;
+    /// `E::from(Cancelled)` when this task was cancelled.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the body at once, asks the children to stop and leaves the closing to the
+    /// surrounding region (R-OWN-3): nothing is orphaned.
+    pub async fn region<T, F>(&self, f: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&Region<E>) -> Result<T, E>,
+    {
+        self.region_of::<E, T, F>(RegionOptions::new(), f).await
+    }
+
+    /// [`region`](Self::region) with options.
+    ///
+    /// # Errors
+    /// As [`region`](Self::region).
+    pub async fn region_with<T, F>(&self, options: RegionOptions, f: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&Region<E>) -> Result<T, E>,
+    {
+        self.region_of::<E, T, F>(options, f).await
+    }
+
+    /// A region with another error type; the caller converts.
+    ///
+    /// # Errors
+    /// As [`region`](Self::region).
+    pub async fn region_of<E2, T, F>(&self, options: RegionOptions, f: F) -> Result<T, E2>
+    where
+        E2: TaskError,
+        F: AsyncFnOnce(&Region<E2>) -> Result<T, E2>,
+    {
+        run_inline(self, options, async |region| f(&region).await)
+            .await
+            .0
+    }
+
+    /// [`region_with`](Self::region_with) that also tells what happened inside.
+    ///
+    /// # Errors
+    /// As [`region`](Self::region), in the first half of the pair.
+    pub async fn region_report<T, F>(&self, options: RegionOptions, f: F) -> (Result<T, E>, RegionReport)
+    where
+        F: AsyncFnOnce(&Region<E>) -> Result<T, E>,
+    {
+        run_inline(self, options, async |region| f(&region).await).await
+    }
+}
+
+/// A [`Cx`] on the driving thread: regions opened through it admit children that are not `Send`.
+///
+/// Proof of where it is: it is not `Send` itself.
+pub struct LocalCx<E: TaskError = Error> {
+    cx: Cx<E>,
+    _not_send: PhantomData<*const ()>,
+}
+
+impl<E: TaskError> Deref for LocalCx<E> {
+    type Target = Cx<E>;
+    fn deref(&self) -> &Cx<E> {
+        &self.cx
+    }
+}
+
+impl<E: TaskError> fmt::Debug for LocalCx<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cx.fmt(f)
+    }
+}
+
+impl<E: TaskError> LocalCx<E> {
+    pub(crate) fn new(cx: Cx<E>) -> Self {
+        Self {
+            cx,
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Opens a region whose children may stay on this thread; see [`Cx::region`].
+    ///
+    /// # Errors
+    /// As [`Cx::region`].
+    pub async fn region<T, F>(&self, f: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
+    {
+        self.region_with(RegionOptions::new(), f).await
+    }
+
+    /// [`region`](Self::region) with options.
+    ///
+    /// # Errors
+    /// As [`Cx::region`].
+    pub async fn region_with<T, F>(&self, options: RegionOptions, f: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
+    {
+        run_inline(&self.cx, options, async |region| {
+            f(&LocalRegion::new(region)).await
+        })
+        .await
+        .0
+    }
+}

@@ -1,0 +1,186 @@
+//! `Driver`: the half of a runtime that polls. An executor's loop is built around it.
+//!
+//! Owns the root region, and is the proof of being on the driving thread: it is neither `Send` nor
+//! `Sync`, and the only one that polls or drops futures. It has no queue and no loop: those make
+//! an executor (see `executors/local`).
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::budget::Budget;
+use crate::cancel::CancelKind;
+use crate::cx::LocalCx;
+use crate::error::{Error, TaskError};
+use crate::executor::Executor;
+use crate::kernel::{Config, Kernel, Stats};
+use crate::mutants::mutant;
+use crate::outcome::{ChildEnded, Outcome};
+use crate::path::PathId;
+use crate::platform::Platform;
+use crate::region::{
+    Capabilities, LocalRegion, Policy, RegionCore, RegionState, Settings, Spawner, spawn_local_in,
+};
+use crate::task::run::{self, Ran};
+use crate::task::{Runnable, borrowed};
+use crate::time::Time;
+use crate::trace::TraceSink;
+
+/// Polls the tasks of one runtime. Made once, on the thread (or the interrupt level) that drives.
+pub struct Driver {
+    kernel: Arc<Kernel>,
+    root: Arc<RegionCore>,
+    _not_send: PhantomData<*const ()>,
+}
+
+/// A task that belongs to another runtime was given to this driver; it is handed back untouched.
+#[derive(Debug)]
+pub struct ForeignTask(pub Runnable);
+
+impl fmt::Display for ForeignTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "task {} belongs to another runtime; give it to the driver whose executor queued it",
+            self.0.path()
+        )
+    }
+}
+
+impl core::error::Error for ForeignTask {}
+
+impl Driver {
+    /// A runtime on `platform` whose wakes go to `executor`. `sink` receives trace events.
+    pub fn new(
+        platform: Arc<dyn Platform>,
+        executor: Arc<dyn Executor>,
+        config: Config,
+        sink: Option<Arc<dyn TraceSink>>,
+    ) -> Self {
+        let leak_response = config.leak_response;
+        let kernel = Arc::new(Kernel::new(platform, executor, config, sink));
+        let settings = Settings {
+            policy: Policy::CollectAll,
+            keeps_records: false,
+            budget: Budget::INFINITE,
+            leak_response,
+            capabilities: Arc::new(Capabilities::root()),
+        };
+        let root = RegionCore::new(Arc::clone(&kernel), PathId::ROOT, None, settings);
+        Self {
+            kernel,
+            root,
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Polls a task that the caller took from a queue of its executor.
+    ///
+    /// # Errors
+    /// [`ForeignTask`] gives back a task of another runtime.
+    pub fn run(&mut self, task: Runnable) -> Result<Ran, ForeignTask> {
+        if task.is_of(&self.kernel) {
+            Ok(run::dispatch(task))
+        } else {
+            Err(ForeignTask(task))
+        }
+    }
+
+    /// Fires timers that are due, at most `limit`, in the order of their deadlines. Says how many.
+    pub fn fire_timers(&mut self, limit: usize) -> usize {
+        self.kernel.fire_due(limit)
+    }
+
+    /// When the next timer is due.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.kernel.next_deadline()
+    }
+
+    /// The platform's clock.
+    pub fn now(&self) -> Time {
+        self.kernel.now()
+    }
+
+    /// Spawns into the root region, which lives as long as the runtime.
+    pub fn spawner(&self) -> Spawner<Error> {
+        Spawner::new(Arc::clone(&self.root), self.root.next_path())
+    }
+
+    /// The runtime's counters.
+    pub fn stats(&self) -> Stats {
+        self.kernel.stats()
+    }
+
+    /// The settings it was made with.
+    pub fn config(&self) -> &Config {
+        &self.kernel.config
+    }
+
+    /// Runs `body` as a task on this thread, calling `turn` until it has ended.
+    ///
+    /// `turn` polls what is runnable ([`run`](Self::run)) and fires timers; `rest` is given what it
+    /// returned, if the body has not ended, and waits where there is nothing to do. `body` may
+    /// borrow from the caller.
+    ///
+    /// # Errors
+    /// The body's own; `E::from(ChildEnded)` if it panicked or was forced, `E::from(SpawnError)` if
+    /// the runtime is at capacity or shut down.
+    pub fn block_on<T, E, F, R>(
+        &mut self,
+        body: F,
+        mut turn: impl FnMut(&mut Self) -> R,
+        rest: impl FnMut(R),
+    ) -> Result<T, E>
+    where
+        E: TaskError,
+        F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
+    {
+        let root = Arc::clone(&self.root);
+        let ended = borrowed::run(
+            async |cx: LocalCx<E>| cx.region(body).await,
+            |make| spawn_local_in(&root, root.next_path(), make),
+            || turn(self),
+            rest,
+        )?;
+        match ended {
+            Outcome::Ok(result) => result,
+            Outcome::Err(error) => Err(error),
+            Outcome::Cancelled(reason) => Err(E::from(ChildEnded::Cancelled(reason))),
+            Outcome::Panicked(payload) => Err(E::from(ChildEnded::Panicked(payload))),
+        }
+    }
+
+    /// Asks the root region, hence every task, to stop (R-CAN-7). Idempotent.
+    pub fn request_shutdown(&self) {
+        self.root
+            .cancel_itself(CancelKind::Shutdown, "the runtime shuts down");
+    }
+
+    /// Whether the root region is closed; the last step of shutdown. Turns go on until it is.
+    pub fn is_shut_down(&self) -> bool {
+        let empty = self.root.gate.inside().is_empty() || mutant!(ShutdownEarly);
+        if self.root.word.is_cancelled() && empty {
+            self.root.closed();
+        }
+        self.root.state() == RegionState::Closed
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("stats", &self.kernel.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Driver {
+    /// Drops every future that is left, without clean-up beyond their own `Drop`. Shut down first
+    /// for an orderly end.
+    fn drop(&mut self) {
+        if self.root.state() != RegionState::Closed {
+            self.request_shutdown();
+            run::sweep(&self.root);
+        }
+    }
+}

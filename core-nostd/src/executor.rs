@@ -1,0 +1,29 @@
+//! `Executor`: the shared half of an executor, the one that wakers talk to.
+//!
+//! Owns the trait and its obligations. The other half, which polls, is a loop around
+//! [`Driver::run`](crate::Driver::run); see `executors/local` for the reference one.
+
+use crate::task::Runnable;
+
+/// Takes runnable tasks from any thread and hands them to a driver.
+///
+/// # Obligations
+/// - `schedule` is infallible: it may not refuse, block, allocate or poll inline. The storage for
+///   every admitted task is its own queue link ([`queue`](crate::queue)), so no queue can overflow.
+/// - Every scheduled task is handed to [`Driver::run`](crate::Driver::run) eventually, by *any* call
+///   that drives: a queue that only one kind of driver looks at loses work.
+/// - Both methods may be called from any thread and from within a poll, also after the driver is
+///   gone. A [`Runnable`] that is dropped instead of run is handed back to its region and
+///   dropped with the driver.
+/// - The lane, deadline and priority of a task are read when it is queued; they may not be
+///   re-read while it waits.
+pub trait Executor: Send + Sync {
+    /// Queues a task. It is in no other queue.
+    fn schedule(&self, task: Runnable);
+
+    /// Interrupts a sleeping driver: something other than a task needs a turn (a nearer timer).
+    fn interrupt(&self);
+
+    /// How many tasks may be live at once: the admission limit.
+    fn capacity(&self) -> usize;
+}

@@ -1,0 +1,207 @@
+//! Finalizers: async clean-up that runs after a body is gone, last in first out, masked and budgeted.
+//!
+//! Owns the list and the machine that runs it, one finalizer at a time. A finalizer that panics, or
+//! does not end within its budget, is recorded, and the rest still run (R-REG-3, R-PAN-1). Tasks
+//! and regions both use this; neither knows how.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use crate::cx::{Cx, CxBase};
+use crate::error::Error;
+use crate::kernel::TimerGuard;
+use crate::mutants::mutant;
+use crate::path::PathId;
+use crate::region::RegionCore;
+use crate::scope::Scope;
+use crate::sync::atomic::Ordering;
+use crate::task::TaskRef;
+use crate::time::Time;
+use crate::timer::TimerClass;
+use crate::trace::EventKind;
+
+type FinalizerFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Finalizer = Box<dyn FnOnce(Cx<Error>) -> FinalizerFuture + Send>;
+
+/// Finalizers in the order they were added.
+#[derive(Default)]
+pub(crate) struct Finalizers(Vec<Finalizer>);
+
+impl Finalizers {
+    /// Adds one and says which number it has.
+    pub(crate) fn push<F, Fut>(&mut self, finalizer: F) -> u64
+    where
+        F: FnOnce(Cx<Error>) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.0
+            .push(Box::new(move |cx| -> FinalizerFuture { Box::pin(finalizer(cx)) }));
+        self.0.len() as u64 - 1
+    }
+
+    pub(crate) fn take(&mut self) -> Self {
+        core::mem::take(self)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Drops them unrun: the driver is gone.
+    pub(crate) fn abandon(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// How the finalizers of one owner ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct FinalizerTally {
+    pub(crate) finished: u64,
+    pub(crate) panicked: u64,
+    pub(crate) forced: u64,
+}
+
+/// Runs a list of finalizers inside the task that polls it.
+pub(crate) struct FinalizerRun {
+    task: TaskRef,
+    /// The task or region they belong to.
+    owner: PathId,
+    home: Option<Arc<RegionCore>>,
+    waiting: Finalizers,
+    current: Option<Current>,
+    tally: FinalizerTally,
+}
+
+struct Current {
+    index: u64,
+    future: FinalizerFuture,
+    until: Time,
+    _timer: TimerGuard,
+}
+
+impl FinalizerRun {
+    pub(crate) fn new(task: TaskRef, owner: PathId, finalizers: Finalizers) -> Self {
+        Self {
+            task,
+            owner,
+            home: None,
+            waiting: finalizers,
+            current: None,
+            tally: FinalizerTally::default(),
+        }
+    }
+
+    /// For the finalizers of a region: what they open lies in it, with its capabilities.
+    pub(crate) fn of_region(mut self, region: Arc<RegionCore>) -> Self {
+        self.home = Some(region);
+        self
+    }
+
+    /// Polls the finalizer under way, then the next ones, until one waits or none is left.
+    pub(crate) fn poll(&mut self, waker: &mut Context<'_>) -> Poll<FinalizerTally> {
+        let kernel = Arc::clone(&self.task.region.kernel);
+        loop {
+            let mut current = match self.current.take() {
+                Some(current) => current,
+                None => match self.begin_next(waker) {
+                    Some(current) => current,
+                    None => return Poll::Ready(self.tally),
+                },
+            };
+            let mut polled = Poll::Pending;
+            let guarded = kernel.platform.guard(&mut || {
+                polled = current.future.as_mut().poll(waker);
+            });
+            let status = match (guarded, polled) {
+                (Ok(()), Poll::Ready(())) => Status::Finished,
+                (Err(_), _) => Status::Panicked,
+                (Ok(()), Poll::Pending) if kernel.now() >= current.until => Status::Forced,
+                (Ok(()), Poll::Pending) => {
+                    self.current = Some(current);
+                    return Poll::Pending;
+                }
+            };
+            self.end(current, status);
+        }
+    }
+
+    /// Calls the newest closure that waits; its panic counts as the finalizer's.
+    fn begin_next(&mut self, waker: &Context<'_>) -> Option<Current> {
+        let kernel = Arc::clone(&self.task.region.kernel);
+        loop {
+            let index = self.waiting.0.len().checked_sub(1)? as u64;
+            let position = if mutant!(FinalizersFifo) { 0 } else { index as usize };
+            let make = self.waiting.0.remove(position);
+            if mutant!(FinalizerSkipped) && index == 0 {
+                return None;
+            }
+            kernel.emit(EventKind::FinalizerStarted, self.owner, self.owner.as_u64(), || index);
+            let scope = Scope::finalizer(
+                self.owner.child(self.task.next_ordinal()),
+                self.home.clone(),
+            );
+            let cx = Cx::new(CxBase::new(self.task.clone(), Some(scope)));
+            let mut made = None;
+            let mut call = Some((make, cx));
+            let guarded = kernel.platform.guard(&mut || {
+                if let Some((make, cx)) = call.take() {
+                    made = Some(make(cx));
+                }
+            });
+            if let (Ok(()), Some(future)) = (guarded, made) {
+                let until = kernel.now().saturating_add(kernel.config.finalizer_budget);
+                let timer =
+                    TimerGuard::wake_at(&kernel, until, TimerClass::Cancel, waker.waker().clone());
+                return Some(Current {
+                    index,
+                    future,
+                    until,
+                    _timer: timer,
+                });
+            }
+            self.record(index, Status::Panicked);
+        }
+    }
+
+    fn end(&mut self, current: Current, status: Status) {
+        let Current { index, future, .. } = current;
+        let kernel = Arc::clone(&self.task.region.kernel);
+        let mut future = Some(future);
+        let dropped = kernel.platform.guard(&mut || drop(future.take()));
+        self.record(index, if dropped.is_ok() { status } else { Status::Panicked });
+    }
+
+    fn record(&mut self, index: u64, status: Status) {
+        match status {
+            Status::Finished => self.tally.finished += 1,
+            Status::Panicked => self.tally.panicked += 1,
+            Status::Forced => {
+                self.tally.forced += 1;
+                self.task
+                    .region
+                    .kernel
+                    .stats
+                    .forced
+                    .fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        self.task
+            .region
+            .kernel
+            .emit(EventKind::FinalizerDone, self.owner, self.owner.as_u64(), || {
+                index | (status as u64) << 32
+            });
+    }
+}
+
+/// How one finalizer ended; the numbers are those of the trace.
+#[derive(Clone, Copy)]
+enum Status {
+    Finished = 0,
+    Panicked = 1,
+    Forced = 2,
+}

@@ -1,0 +1,383 @@
+//! The kernel: what every region of one runtime shares. Clock, timers, admission, trace and counters.
+//!
+//! Owns the meeting of the two seams: it calls the [`Platform`] and the [`Executor`] and nobody
+//! else does. It knows regions and tasks only as targets of timers.
+
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::num::NonZeroU64;
+use core::task::Waker;
+use core::time::Duration;
+
+use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind};
+use crate::diagnostic::Diagnostic;
+use crate::executor::Executor;
+use crate::mutants::mutant;
+use crate::path::PathId;
+use crate::platform::Platform;
+use crate::region::{self, RegionCore};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::task::{Runnable, TaskRef};
+use crate::time::Time;
+use crate::timer::{Fired, TimerClass, TimerKey, Wheel};
+use crate::trace::{Event, EventKind, TraceSink};
+
+/// What happens when an obligation is never resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum LeakResponse {
+    /// The region ends as panicked. While a panic already unwinds, as `Log`.
+    Panic,
+    /// It is counted and shown through [`Platform::report`].
+    #[default]
+    Log,
+    /// It is counted.
+    Silent,
+}
+
+/// The settings of a runtime. The defaults suit a service on a host.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Cancel turns in a row before other lanes get one.
+    pub cancel_streak_limit: u32,
+    /// How many links a chain of causes keeps.
+    pub cause_depth_max: usize,
+    /// The time each finalizer has.
+    pub finalizer_budget: Duration,
+    /// How long a closing region waits for obligations that outlived its children.
+    pub obligation_budget: Duration,
+    /// What happens to obligations that are still open then.
+    pub leak_response: LeakResponse,
+    /// Whether every use of a `Cx` checks that its own task is being polled (R-OWN-5).
+    pub check_foreign_cx: bool,
+    /// The timer wheel's finest step; timers are exact, the tick only groups them.
+    pub timer_tick: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            cancel_streak_limit: 16,
+            cause_depth_max: CAUSE_DEPTH_MAX,
+            finalizer_budget: Duration::from_secs(1),
+            obligation_budget: Duration::from_secs(2),
+            leak_response: LeakResponse::Log,
+            check_foreign_cx: cfg!(debug_assertions),
+            timer_tick: Duration::from_micros(1),
+        }
+    }
+}
+
+/// Counters of a runtime since it began.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) forced: AtomicU64,
+    pub(crate) leaked: AtomicU64,
+    pub(crate) late_values: AtomicU64,
+    pub(crate) timers_fired: AtomicU64,
+}
+
+/// A look at a runtime's counters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Tasks admitted and not yet ended.
+    pub live: usize,
+    /// Tasks, scopes and finalizers that were dropped because their cleanup budget was spent.
+    pub forced: u64,
+    /// Obligations that were never resolved.
+    pub leaked: u64,
+    /// Values of race losers that nobody asked for.
+    pub late_values: u64,
+    /// Timers that fired.
+    pub timers_fired: u64,
+    /// Timers that wait.
+    pub timers: usize,
+}
+
+pub(crate) struct Kernel {
+    pub(crate) platform: Arc<dyn Platform>,
+    executor: Arc<dyn Executor>,
+    pub(crate) config: Config,
+    sink: Option<Arc<dyn TraceSink>>,
+    timers: Mutex<Wheel<TimerAction>>,
+    live: AtomicUsize,
+    capacity: usize,
+    pub(crate) stats: Counters,
+    seed: u64,
+    /// `Some` once the driver is gone: regions whose tasks are still to be dropped.
+    swept: Mutex<Option<Vec<Arc<RegionCore>>>>,
+}
+
+enum TimerAction {
+    Wake(Waker),
+    RegionDeadline(Weak<RegionCore>),
+    RegionForce(Weak<RegionCore>),
+    TaskDeadline(TaskRef),
+    TaskForce(TaskRef),
+}
+
+/// What a timer does when it fires.
+pub(crate) enum Alarm {
+    RegionDeadline,
+    RegionForce,
+}
+
+impl Kernel {
+    pub(crate) fn new(
+        platform: Arc<dyn Platform>,
+        executor: Arc<dyn Executor>,
+        config: Config,
+        sink: Option<Arc<dyn TraceSink>>,
+    ) -> Self {
+        let tick = u64::try_from(config.timer_tick.as_nanos()).unwrap_or(u64::MAX);
+        let start = platform.now();
+        Self {
+            timers: Mutex::new(Wheel::new(
+                NonZeroU64::new(tick).unwrap_or(NonZeroU64::MIN),
+                start,
+            )),
+            live: AtomicUsize::new(0),
+            capacity: executor.capacity().min(region::CHILDREN_MAX),
+            seed: platform.entropy(),
+            swept: Mutex::new(None),
+            stats: Counters::default(),
+            platform,
+            executor,
+            config,
+            sink,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.platform.now()
+    }
+
+    pub(crate) fn schedule(&self, task: Runnable) {
+        self.executor.schedule(task);
+    }
+
+    /// Whether events are recorded.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.sink.is_some()
+    }
+
+    /// Records an event. `arg` is a closure so that untraced runs do not compute it.
+    pub(crate) fn emit(
+        &self,
+        kind: EventKind,
+        actor: PathId,
+        object: u64,
+        arg: impl FnOnce() -> u64,
+    ) {
+        if let Some(sink) = &self.sink {
+            sink.record(&Event {
+                at: self.now(),
+                actor,
+                kind,
+                object,
+                arg: arg(),
+            });
+        }
+    }
+
+    pub(crate) fn task_woken(&self, path: PathId) {
+        self.emit(EventKind::TaskWoken, path, path.as_u64(), || 0);
+    }
+
+    pub(crate) fn report(&self, diagnostic: &Diagnostic) {
+        self.platform.report(diagnostic);
+    }
+
+    // ------------------------------------------------------------ admission
+
+    /// Takes one of the runtime's task slots. `false`: it is at capacity, and nothing happened.
+    #[must_use]
+    pub(crate) fn admit(&self) -> bool {
+        let before = self.live.fetch_add(1, Ordering::Relaxed);
+        if before >= self.capacity && !mutant!(NoAdmissionLimit) {
+            self.live.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        true
+    }
+
+    /// Admits clean-up work, which the limit does not apply to.
+    pub(crate) fn admit_cleanup(&self) {
+        self.live.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn release_admission(&self) {
+        self.live.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    // ------------------------------------------------------------ sweep
+
+    /// The driver is gone: from here on, regions that lose their future are swept, not adopted.
+    pub(crate) fn begin_sweep(&self, root: &Arc<RegionCore>) {
+        *self.swept.lock() = Some(alloc::vec![Arc::clone(root)]);
+    }
+
+    /// Whether the driver is gone; if so the region's tasks will be dropped by the sweep.
+    pub(crate) fn hand_to_sweep(&self, region: &Arc<RegionCore>) -> bool {
+        match self.swept.lock().as_mut() {
+            Some(regions) => {
+                regions.push(Arc::clone(region));
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(crate) fn next_to_sweep(&self) -> Option<Arc<RegionCore>> {
+        self.swept.lock().as_mut()?.pop()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            live: self.live.load(Ordering::Relaxed),
+            forced: self.stats.forced.load(Ordering::Relaxed),
+            leaked: self.stats.leaked.load(Ordering::Relaxed),
+            late_values: self.stats.late_values.load(Ordering::Relaxed),
+            timers_fired: self.stats.timers_fired.load(Ordering::Relaxed),
+            timers: self.timers.lock().len(),
+        }
+    }
+
+    /// A number that depends on the runtime's seed and the place of the draw, not on the schedule.
+    pub(crate) fn random(&self, draw: PathId) -> u64 {
+        let mut x = draw.as_u64() ^ self.seed;
+        if mutant!(EntropyFromAddress) {
+            x ^= core::ptr::from_ref(self) as usize as u64;
+            x = x.wrapping_add(self.platform.now().as_nanos());
+        }
+        // The finaliser of splitmix64 (Steele, Lea, Flood 2014).
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+
+    // ------------------------------------------------------------ timers
+
+    fn insert_timer(&self, deadline: Time, class: TimerClass, action: TimerAction) -> TimerKey {
+        let mut timers = self.timers.lock();
+        let nearest = timers.next_deadline().is_none_or(|next| deadline < next);
+        let key = timers.insert(deadline, class, action);
+        drop(timers);
+        if nearest {
+            self.executor.interrupt();
+        }
+        key
+    }
+
+    pub(crate) fn insert_region_alarm(
+        &self,
+        deadline: Time,
+        region: &Arc<RegionCore>,
+        alarm: Alarm,
+    ) -> TimerKey {
+        let region = Arc::downgrade(region);
+        let action = match alarm {
+            Alarm::RegionDeadline => TimerAction::RegionDeadline(region),
+            Alarm::RegionForce => TimerAction::RegionForce(region),
+        };
+        self.insert_timer(deadline, TimerClass::Cancel, action)
+    }
+
+    pub(crate) fn insert_task_deadline(&self, deadline: Time, task: TaskRef) -> TimerKey {
+        self.insert_timer(deadline, TimerClass::Cancel, TimerAction::TaskDeadline(task))
+    }
+
+    pub(crate) fn insert_task_force(&self, deadline: Time, task: TaskRef) -> TimerKey {
+        self.insert_timer(deadline, TimerClass::Cancel, TimerAction::TaskForce(task))
+    }
+
+    /// Cancels timers; what they held is dropped outside the lock.
+    pub(crate) fn cancel_timers(&self, keys: impl IntoIterator<Item = Option<TimerKey>>) {
+        for key in keys.into_iter().flatten() {
+            let action = self.timers.lock().cancel(key);
+            drop(action);
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.timers.lock().next_deadline()
+    }
+
+    /// Fires what is due, in order, outside the lock; at most `limit` timers. Returns how many.
+    pub(crate) fn fire_due(&self, limit: usize) -> usize {
+        let mut fired = 0;
+        if self.timers.lock().is_empty() {
+            return fired;
+        }
+        let now = self.now();
+        while fired < limit {
+            let due = self.timers.lock().pop_due(now);
+            let Some(Fired {
+                deadline, action, ..
+            }) = due
+            else {
+                break;
+            };
+            fired += 1;
+            self.emit(EventKind::TimerFired, PathId::ROOT, 0, || deadline.as_nanos());
+            match action {
+                TimerAction::Wake(waker) => waker.wake(),
+                TimerAction::RegionDeadline(region) => {
+                    if let Some(region) = region.upgrade() {
+                        region.cancel_itself(CancelKind::Timeout, "the region's deadline passed");
+                    }
+                }
+                TimerAction::RegionForce(region) => {
+                    if let Some(region) = region.upgrade() {
+                        region.force();
+                    }
+                }
+                TimerAction::TaskDeadline(task) => {
+                    let path = task.path;
+                    let message = "the task's deadline passed".into();
+                    region::cancel_task(&task, CancelKind::Timeout, path, message);
+                }
+                TimerAction::TaskForce(task) => task.force(),
+            }
+        }
+        self.stats
+            .timers_fired
+            .fetch_add(fired as u64, Ordering::Relaxed);
+        fired
+    }
+}
+
+/// A timer that wakes a task; dropping the guard cancels it.
+pub(crate) struct TimerGuard {
+    kernel: Arc<Kernel>,
+    key: TimerKey,
+    deadline: Time,
+}
+
+impl TimerGuard {
+    pub(crate) fn wake_at(
+        kernel: &Arc<Kernel>,
+        deadline: Time,
+        class: TimerClass,
+        waker: Waker,
+    ) -> Self {
+        Self {
+            kernel: Arc::clone(kernel),
+            key: kernel.insert_timer(deadline, class, TimerAction::Wake(waker)),
+            deadline,
+        }
+    }
+
+    pub(crate) fn is_due(&self, now: Time) -> bool {
+        now >= self.deadline
+    }
+}
+
+impl Drop for TimerGuard {
+    fn drop(&mut self) {
+        self.kernel.cancel_timers([Some(self.key)]);
+    }
+}

@@ -1,0 +1,146 @@
+//! Seeded bugs of the kernel, one per rule: compiled in only under `--cfg asupersync_mutants`.
+//!
+//! Owns the list of mutants and the switch that arms one. In a normal build [`mutant!`] is the
+//! constant `false`, so no branch of it survives. A test arms one mutant, runs the conformance
+//! kit, and must see it fail: that is how we know that the kit can fail.
+
+/// Whether the named seeded bug is armed; always `false` outside `--cfg asupersync_mutants`.
+macro_rules! mutant {
+    ($name:ident) => {{
+        #[cfg(asupersync_mutants)]
+        {
+            $crate::mutants::armed($crate::mutants::Mutant::$name)
+        }
+        #[cfg(not(asupersync_mutants))]
+        {
+            false
+        }
+    }};
+}
+pub(crate) use mutant;
+
+#[cfg(asupersync_mutants)]
+mod switch {
+    use super::Mutant;
+    use core::sync::atomic::{AtomicUsize, Ordering};
+
+    static ARMED: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+    /// Arms one mutant for the whole process, or none.
+    pub fn arm(mutant: Option<Mutant>) {
+        ARMED.store(mutant.map_or(usize::MAX, |m| m as usize), Ordering::SeqCst);
+    }
+
+    pub(crate) fn armed(mutant: Mutant) -> bool {
+        ARMED.load(Ordering::Relaxed) == mutant as usize
+    }
+}
+#[cfg(asupersync_mutants)]
+pub use switch::arm;
+#[cfg(asupersync_mutants)]
+pub(crate) use switch::armed;
+
+macro_rules! mutants {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// A seeded bug of the kernel. The doc line of each says which rules it breaks.
+        #[cfg(asupersync_mutants)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Mutant { $($(#[$doc])* $name,)* }
+        #[cfg(asupersync_mutants)]
+        impl Mutant {
+            /// Every seeded bug.
+            pub const ALL: &'static [Mutant] = &[$(Mutant::$name,)*];
+            /// The name as written in the source.
+            pub const fn name(self) -> &'static str {
+                match self { $(Mutant::$name => stringify!($name),)* }
+            }
+        }
+    };
+}
+
+mutants! {
+    /// breaks: R-OWN-1 (background children are left running when the region closes)
+    BackgroundOrphaned,
+    /// breaks: R-OWN-2 (a closed region admits)
+    SpawnAfterClose,
+    /// breaks: R-OWN-2 (the admission limit is not checked)
+    NoAdmissionLimit,
+    /// breaks: R-OWN-3 (a dropped region does not ask its tasks to stop)
+    DroppedRegionForgets,
+    /// breaks: R-OWN-3 (the parent does not wait for the region it adopted)
+    AdoptionUncounted,
+    /// breaks: R-OWN-4 (dropping a handle cancels its task)
+    HandleDropCancels,
+    /// breaks: R-OWN-5 (a Cx is usable from any task)
+    ForeignCxAccepted,
+    /// breaks: R-REG-1 (a body's return does not close the region to spawns)
+    ClosingStillOpen,
+    /// breaks: R-REG-2 (a cancel does not reach tasks that wait)
+    CancelMissesIdle,
+    /// breaks: R-REG-3 (finalizers run first in, first out)
+    FinalizersFifo,
+    /// breaks: R-REG-3 (the last finalizer is skipped)
+    FinalizerSkipped,
+    /// breaks: R-REG-3 (finalizers start while tasks still live)
+    FinalizersEarly,
+    /// breaks: R-REG-4 (the value is returned while children still run)
+    CloseEarly,
+    /// breaks: R-REG-5 (an error does not cancel the siblings)
+    FailFastForgets,
+    /// breaks: R-REG-5 (a consequence of a failure decides the outcome)
+    ConsequenceDecides,
+    /// breaks: R-CAN-1 (a weaker request replaces a stronger one)
+    WeakerReplaces,
+    /// breaks: R-CAN-1 (cancel does not reach a child region)
+    CancelMissesChild,
+    /// breaks: R-CAN-2 (a checkpoint never reports a cancel)
+    CheckpointBlind,
+    /// breaks: R-CAN-3 (a mask hides nothing)
+    MaskLeaky,
+    /// breaks: R-CAN-3 (a mask has no time limit)
+    MaskUnbounded,
+    /// breaks: R-CAN-4 (a task past its cleanup budget is left alone)
+    NeverForced,
+    /// breaks: R-CAN-5 (a late value is thrown away)
+    LateValueLost,
+    /// breaks: R-CAN-6 (a race returns before its losers have drained)
+    RaceDoesNotDrain,
+    /// breaks: R-CAN-7 (shutdown returns while the root is still open)
+    ShutdownEarly,
+    /// breaks: R-CAN-8 (a task cancelled before its first poll is polled)
+    PollsTheUnpolled,
+    /// breaks: R-CAN-9 (cancellation is delivered once only)
+    EdgeTriggered,
+    /// breaks: R-PAN-1 (a panic skips the task's finalizers)
+    PanicSkipsFinalizers,
+    /// breaks: R-OBL-1 (an aborted permit keeps its slot)
+    AbortKeepsSlot,
+    /// breaks: R-OBL-1 (a commit delivers twice)
+    DoubleCommit,
+    /// breaks: R-OBL-2 (a leaked token is never revoked)
+    LeakIgnored,
+    /// breaks: R-OBL-2 (tokens of a forced future are counted as leaked)
+    LeakAtForce,
+    /// breaks: R-OBL-3 (owned permits have no ledger entry)
+    OwnedPermitUnledgered,
+    /// breaks: R-IO-4 (a capability that was taken away still works)
+    CapabilityAmbient,
+    /// breaks: R-SCH-1 (cancel work starves the other lanes)
+    CancelStarves,
+    /// breaks: R-SCH-2 (a wake during a poll is lost)
+    WakeWhilePollingLost,
+    /// breaks: R-SCH-3 (a turn ignores its poll budget)
+    TurnUnbounded,
+    /// breaks: R-SCH-4 (the poll quota is not charged)
+    QuotaFree,
+    /// breaks: R-SCH-5 (a turn leaves the timed lane alone)
+    TimedLaneStuck,
+    /// breaks: R-DET-1 (entropy depends on the address of the caller)
+    EntropyFromAddress,
+    /// breaks: R-DET-2 (equal deadlines fire last in, first out)
+    TimerTieReversed,
+    /// breaks: R-DET-3 (the fingerprint hashes the order of independent events)
+    FingerprintOrdered,
+    /// breaks: R-CAN-4 (a waiter's grant is lost with its future)
+    GrantDropped,
+}

@@ -1,0 +1,171 @@
+//! Obligations: effects reserved and not yet committed or aborted, and the ledger a region keeps of them.
+//!
+//! Owns ids, the ledger and the travelling token. Borrowed permits never come here: they are
+//! counted in their task's header (R-OBL-3).
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::path::PathId;
+use crate::region::RegionCore;
+use crate::time::Time;
+
+/// What was reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum ObligationKind {
+    /// A slot in a channel.
+    SendPermit = 1,
+    /// An operation the host runs for us.
+    IoOp = 2,
+    /// Units of a semaphore.
+    Lease = 3,
+}
+
+impl fmt::Display for ObligationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SendPermit => "send permit(s)",
+            Self::IoOp => "I/O operation(s)",
+            Self::Lease => "lease(s)",
+        })
+    }
+}
+
+/// The address of a ledger entry: a slot and the generation of its use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ObligationId {
+    slot: u32,
+    generation: u32,
+}
+
+/// One open obligation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) kind: ObligationKind,
+    pub(crate) task: PathId,
+    pub(crate) path: PathId,
+    pub(crate) since: Time,
+}
+
+/// The open obligations of a region. A slot whose generation would wrap is retired.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    slots: Vec<(u32, Option<Entry>)>,
+    free: Vec<u32>,
+    open: usize,
+}
+
+impl Ledger {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open == 0
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.open
+    }
+
+    /// Enters an obligation; `None` when all 2^32 slots are taken.
+    pub(crate) fn enter(&mut self, entry: Entry) -> Option<ObligationId> {
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let slot = u32::try_from(self.slots.len()).ok()?;
+                self.slots.push((0, None));
+                slot
+            }
+        };
+        let (generation, place) = self.slots.get_mut(slot as usize)?;
+        *place = Some(entry);
+        self.open += 1;
+        Some(ObligationId {
+            slot,
+            generation: *generation,
+        })
+    }
+
+    pub(crate) fn contains(&self, id: ObligationId) -> bool {
+        self.slots
+            .get(id.slot as usize)
+            .is_some_and(|(generation, entry)| *generation == id.generation && entry.is_some())
+    }
+
+    /// Takes the entry out; `None` if it was revoked (the generation moved on).
+    pub(crate) fn resolve(&mut self, id: ObligationId) -> Option<Entry> {
+        let (generation, place) = self.slots.get_mut(id.slot as usize)?;
+        if *generation != id.generation {
+            return None;
+        }
+        let entry = place.take()?;
+        self.open -= 1;
+        if let Some(next) = generation.checked_add(1) {
+            *generation = next;
+            self.free.push(id.slot);
+        }
+        Some(entry)
+    }
+
+    /// Takes every open entry out; their tokens are stale from here on.
+    pub(crate) fn revoke_all(&mut self) -> Vec<Entry> {
+        let ids: Vec<_> = (0u32..)
+            .zip(&self.slots)
+            .filter(|(_, (_, entry))| entry.is_some())
+            .map(|(slot, (generation, _))| ObligationId {
+                slot,
+                generation: *generation,
+            })
+            .collect();
+        ids.into_iter().filter_map(|id| self.resolve(id)).collect()
+    }
+}
+
+/// An open obligation that may travel: commit it, abort it, or drop it, which aborts.
+///
+/// The region it was reserved in does not close while it is open; past the region's cleanup budget
+/// it is revoked and counted as leaked (R-OBL-2).
+#[must_use = "dropping an obligation aborts it"]
+#[derive(Debug)]
+pub struct ObligationToken {
+    region: Arc<RegionCore>,
+    id: Option<ObligationId>,
+}
+
+impl ObligationToken {
+    pub(crate) fn new(region: Arc<RegionCore>, id: ObligationId) -> Self {
+        Self {
+            region,
+            id: Some(id),
+        }
+    }
+
+    /// The effect has happened. `false`: the token was revoked before, and nothing may happen now.
+    #[must_use]
+    pub fn commit(mut self) -> bool {
+        self.close(true)
+    }
+
+    /// The effect will not happen. `false`: the token was revoked before.
+    pub fn abort(mut self) -> bool {
+        self.close(false)
+    }
+
+    /// Whether the region gave up on it.
+    pub fn is_revoked(&self) -> bool {
+        self.id
+            .is_none_or(|id| !self.region.has_obligation(id))
+    }
+
+    fn close(&mut self, committed: bool) -> bool {
+        self.id
+            .take()
+            .is_some_and(|id| self.region.resolve_obligation(id, committed))
+    }
+}
+
+impl Drop for ObligationToken {
+    fn drop(&mut self) {
+        self.close(false);
+    }
+}

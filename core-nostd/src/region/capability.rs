@@ -1,0 +1,113 @@
+//! Capabilities: what code under a `Cx` may do to the world. Carried by regions, only ever narrowed.
+//!
+//! Owns the set and the fail-closed look-up (R-IO-4). A region starts with its parent's set; a
+//! capability that was denied is gone for everything below.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::{Any, TypeId};
+
+use crate::error::CapabilityDenied;
+use crate::mutants::mutant;
+
+/// A named kind of authority. Implement it for the type that carries the authority.
+///
+/// ```
+/// use asupersync_core::Capability;
+///
+/// struct Mail { relay: &'static str }
+/// impl Capability for Mail { const NAME: &'static str = "mail"; }
+/// ```
+pub trait Capability: Send + Sync + 'static {
+    /// The name in traces and errors.
+    const NAME: &'static str;
+}
+
+/// Spawning children.
+#[derive(Debug, Clone, Copy)]
+pub struct Spawn;
+impl Capability for Spawn {
+    const NAME: &'static str = "spawn";
+}
+
+/// Reading the clock and setting timers.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing;
+impl Capability for Timing {
+    const NAME: &'static str = "time";
+}
+
+/// Drawing random numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct Entropy;
+impl Capability for Entropy {
+    const NAME: &'static str = "entropy";
+}
+
+/// Reserving host operations.
+#[derive(Debug, Clone, Copy)]
+pub struct Io;
+impl Capability for Io {
+    const NAME: &'static str = "io";
+}
+
+/// Writing user events to the trace.
+#[derive(Debug, Clone, Copy)]
+pub struct Tracing;
+impl Capability for Tracing {
+    const NAME: &'static str = "trace";
+}
+
+#[derive(Clone)]
+struct Grant {
+    kind: TypeId,
+    authority: Arc<dyn Any + Send + Sync>,
+}
+
+/// The set that a region holds. Small, searched linearly, never iterated for effect.
+#[derive(Clone)]
+pub(crate) struct Capabilities(Vec<Grant>);
+
+impl Capabilities {
+    /// What a runtime's root holds: everything the core itself offers.
+    pub(crate) fn root() -> Self {
+        let mut set = Self(Vec::new());
+        set.grant(Spawn);
+        set.grant(Timing);
+        set.grant(Entropy);
+        set.grant(Io);
+        set.grant(Tracing);
+        set
+    }
+
+    pub(crate) fn grant<C: Capability>(&mut self, authority: C) {
+        self.deny::<C>();
+        self.0.push(Grant {
+            kind: TypeId::of::<C>(),
+            authority: Arc::new(authority),
+        });
+    }
+
+    pub(crate) fn deny<C: Capability>(&mut self) {
+        if !mutant!(CapabilityAmbient) {
+            self.0.retain(|grant| grant.kind != TypeId::of::<C>());
+        }
+    }
+
+    pub(crate) fn find<C: Capability>(&self) -> Result<&C, CapabilityDenied> {
+        self.0
+            .iter()
+            .find(|grant| grant.kind == TypeId::of::<C>())
+            .and_then(|grant| grant.authority.downcast_ref::<C>())
+            .ok_or(CapabilityDenied {
+                capability: C::NAME,
+            })
+    }
+}
+
+/// The trace name of a capability: the FNV-1a hash of its name.
+pub(crate) fn hash_name(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}

@@ -1,0 +1,120 @@
+//! `Closing`: from the body's end to `Closed`, step by step, inside the task that hosts the region.
+//!
+//! Owns the order of R-REG-1..4: foreground children, then background ones (asked with `ScopeDone`),
+//! then open obligations, then finalizers. Closing is not a cancellation point: a cancel of the
+//! host speeds up the children, never the order.
+
+use alloc::sync::Arc;
+use core::task::{Context, Poll};
+
+use super::core::{RegionCore, RegionState};
+use crate::cancel::CancelKind;
+use crate::finalize::{FinalizerRun, Finalizers};
+use crate::kernel::TimerGuard;
+use crate::mutants::mutant;
+use crate::task::TaskRef;
+use crate::timer::TimerClass;
+
+pub(super) struct Closing {
+    step: Step,
+    patience: Option<TimerGuard>,
+}
+
+enum Step {
+    Foreground,
+    Background,
+    Obligations,
+    Finalizers(FinalizerRun),
+    Done,
+}
+
+impl Closing {
+    pub(super) fn new() -> Self {
+        Self {
+            step: Step::Foreground,
+            patience: None,
+        }
+    }
+
+    /// Goes as far as it can; `Ready` when the region is `Closed`.
+    pub(super) fn poll(
+        &mut self,
+        region: &Arc<RegionCore>,
+        task: &TaskRef,
+        waker: &mut Context<'_>,
+    ) -> Poll<()> {
+        // Registered before each look at the gate, so that the last one out finds it.
+        region.set_closer(waker.waker());
+        loop {
+            self.step = match &mut self.step {
+                Step::Foreground => {
+                    let inside = region.gate.inside();
+                    if inside.foreground > 0 && !mutant!(CloseEarly) && !mutant!(FinalizersEarly) {
+                        return Poll::Pending;
+                    }
+                    if inside.background > 0 && !mutant!(BackgroundOrphaned) {
+                        region.cancel_itself(CancelKind::ScopeDone, "the scope's work is done");
+                    }
+                    Step::Background
+                }
+                Step::Background => {
+                    let empty = region.gate.inside().is_empty();
+                    if !empty
+                        && !mutant!(CloseEarly)
+                        && !mutant!(FinalizersEarly)
+                        && !mutant!(BackgroundOrphaned)
+                    {
+                        return Poll::Pending;
+                    }
+                    Step::Obligations
+                }
+                Step::Obligations => {
+                    if region.open_obligations() > 0 && !mutant!(LeakIgnored) {
+                        if !self.patience_is_spent(region, waker) {
+                            return Poll::Pending;
+                        }
+                        region.revoke_obligations();
+                    }
+                    self.patience = None;
+                    region.advance(RegionState::Finalizing);
+                    let finalizers = region.with_finalizers(Finalizers::take);
+                    let run = FinalizerRun::new(task.clone(), region.path, finalizers);
+                    Step::Finalizers(run.of_region(Arc::clone(region)))
+                }
+                Step::Finalizers(run) => {
+                    let tally = core::task::ready!(run.poll(waker));
+                    region.finalizers_done(tally);
+                    region.closed();
+                    Step::Done
+                }
+                Step::Done => return Poll::Ready(()),
+            };
+        }
+    }
+
+    /// Whether tokens that outlived the children have had their time: what the cleanup budget
+    /// leaves, or the configured wait if nothing was cancelled.
+    fn patience_is_spent(&mut self, region: &Arc<RegionCore>, waker: &Context<'_>) -> bool {
+        let kernel = &region.kernel;
+        let now = kernel.now();
+        if let Some(until) = region.word.force_at()
+            && now >= until
+        {
+            return true;
+        }
+        match &self.patience {
+            None => {
+                let own = now.saturating_add(kernel.config.obligation_budget);
+                let until = region.word.force_at().map_or(own, |at| at.min(own));
+                self.patience = Some(TimerGuard::wake_at(
+                    kernel,
+                    until,
+                    TimerClass::Cancel,
+                    waker.waker().clone(),
+                ));
+                false
+            }
+            Some(timer) => timer.is_due(now),
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! `RegionCore`: the shared state of a region, reached by its children, its host and its timers.
+//!
+//! Owns the gate, the cancel word, the member list, the ledger and the tally, and the ways a request
+//! to stop travels. It polls nothing: closing is driven by [`Closing`](super::closing::Closing) in
+//! the host's task.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::fmt;
+use core::task::Waker;
+use core::time::Duration;
+
+use super::capability::Capabilities;
+use super::gate::Gate;
+use super::report::{ChildEnd, Policy, RegionReport, Tally};
+use crate::budget::Budget;
+use crate::cancel::{CancelKind, CancelReason};
+use crate::cancel_word::{Accepted, CancelWord};
+use crate::diagnostic::Diagnostic;
+use crate::finalize::{FinalizerTally, Finalizers};
+use crate::kernel::{Alarm, Kernel, LeakResponse};
+use crate::mutants::mutant;
+use crate::obligation::{Entry, Ledger, ObligationId, ObligationKind};
+use crate::outcome::PanicPayload;
+use crate::path::PathId;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::task::{Member, MemberList, TaskRef};
+use crate::time::Time;
+use crate::timer::TimerKey;
+use crate::trace::EventKind;
+
+/// How many members are told per hold of the region's lock.
+const TELL_BATCH: usize = 64;
+
+/// Where a region is on its way to closed; it only moves forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum RegionState {
+    /// The body runs; spawns are admitted.
+    Open = 0,
+    /// The body returned; children run on.
+    Closing = 1,
+    /// It was asked to stop; children drain.
+    Draining = 2,
+    /// Children are gone; finalizers run.
+    Finalizing = 3,
+    /// Nothing is left.
+    Closed = 4,
+}
+
+pub(crate) struct RegionCore {
+    pub(crate) kernel: Arc<Kernel>,
+    pub(crate) path: PathId,
+    parent: Mutex<Option<Arc<RegionCore>>>,
+    pub(crate) gate: Gate,
+    pub(crate) word: CancelWord,
+    pub(crate) budget: Budget,
+    policy: Policy,
+    keeps_records: bool,
+    pub(crate) leak_response: LeakResponse,
+    pub(crate) capabilities: Arc<Capabilities>,
+    /// Numbers what is made in the region from outside any task.
+    ordinal: AtomicU32,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    state: State,
+    members: MemberList,
+    /// The task whose poll runs the body or the closing.
+    host: Option<TaskRef>,
+    /// Wakes the closing.
+    closer: Option<Waker>,
+    finalizers: Finalizers,
+    ledger: Ledger,
+    tally: Tally,
+    deadline_timer: Option<TimerKey>,
+    force_timer: Option<TimerKey>,
+}
+
+struct State(RegionState);
+
+impl Default for State {
+    fn default() -> Self {
+        Self(RegionState::Open)
+    }
+}
+
+impl fmt::Debug for RegionCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "region {}", self.path)
+    }
+}
+
+impl RegionCore {
+    pub(crate) fn new(
+        kernel: Arc<Kernel>,
+        path: PathId,
+        parent: Option<Arc<RegionCore>>,
+        settings: super::Settings,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            kernel,
+            path,
+            parent: Mutex::new(parent),
+            gate: Gate::new(),
+            word: CancelWord::default(),
+            budget: settings.budget,
+            policy: settings.policy,
+            keeps_records: settings.keeps_records,
+            leak_response: settings.leak_response,
+            capabilities: settings.capabilities,
+            ordinal: AtomicU32::new(0),
+            inner: Mutex::new(Inner::default()),
+        })
+    }
+
+    pub(crate) fn parent(&self) -> Option<Arc<RegionCore>> {
+        self.parent.lock().clone()
+    }
+
+    pub(crate) fn next_path(&self) -> PathId {
+        self.path.child(self.ordinal.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn state(&self) -> RegionState {
+        self.inner.lock().state.0
+    }
+
+    /// Moves forward to `next`; a region that is past it stays where it is.
+    pub(crate) fn advance(&self, next: RegionState) {
+        let mut inner = self.inner.lock();
+        if inner.state.0 >= next {
+            return;
+        }
+        inner.state.0 = next;
+        drop(inner);
+        self.kernel
+            .emit(EventKind::RegionState, self.path, self.path.as_u64(), || {
+                next as u64
+            });
+    }
+
+    pub(crate) fn set_host(&self, host: Option<TaskRef>) {
+        let before = core::mem::replace(&mut self.inner.lock().host, host);
+        drop(before);
+    }
+
+    /// Watches the region's own deadline.
+    pub(crate) fn watch_deadline(self: &Arc<Self>, deadline: Time) {
+        let key = self
+            .kernel
+            .insert_region_alarm(deadline, self, Alarm::RegionDeadline);
+        self.inner.lock().deadline_timer = Some(key);
+    }
+
+    // ------------------------------------------------------------ cancel
+
+    /// Asks the region to stop, on its own account.
+    pub(crate) fn cancel_itself(
+        self: &Arc<Self>,
+        kind: CancelKind,
+        message: impl Into<alloc::borrow::Cow<'static, str>>,
+    ) {
+        let reason = CancelReason::new(kind, self.path, self.kernel.now(), message);
+        self.request_cancel(reason, None);
+    }
+
+    /// Asks the region to stop (R-CAN-1). Idempotent; only a stronger request changes anything.
+    ///
+    /// The order is what makes it reach everybody: the word first, then the gate, then the list. A
+    /// task being admitted sees the gate; one that links itself re-reads the word; one that is linked is
+    /// told; one that is queued reads the word when it is dispatched.
+    pub(crate) fn request_cancel(self: &Arc<Self>, reason: CancelReason, limit: Option<Time>) {
+        if self.state() == RegionState::Closed {
+            return;
+        }
+        let kind = reason.kind();
+        let depth_max = self.kernel.config.cause_depth_max;
+        let Some(Accepted { force_at, .. }) = self.word.request(reason, limit, depth_max) else {
+            return;
+        };
+        self.kernel
+            .emit(EventKind::CancelRequested, self.path, self.path.as_u64(), || {
+                kind as u64
+            });
+        if !mutant!(ClosingStillOpen) {
+            let _ = self.gate.close();
+        }
+        self.advance(RegionState::Draining);
+        let alarm = self
+            .kernel
+            .insert_region_alarm(force_at, self, Alarm::RegionForce);
+        let mut inner = self.inner.lock();
+        let before = inner.force_timer.replace(alarm);
+        let host = inner.host.clone();
+        drop(inner);
+        self.kernel.cancel_timers([before]);
+        if !mutant!(CancelMissesIdle) {
+            self.tell_members(TaskRef::news);
+        }
+        if let Some(host) = host {
+            host.news();
+        }
+    }
+
+    /// The cleanup budget is spent: drops what has not drained (R-CAN-4).
+    pub(crate) fn force(self: &Arc<Self>) {
+        if mutant!(NeverForced) || !self.word.mark_forced() {
+            return;
+        }
+        self.tell_members(TaskRef::force);
+        let host = self.inner.lock().host.clone();
+        if let Some(host) = host {
+            host.news();
+        }
+    }
+
+    /// Tells every member, a bounded batch per hold of the lock. Members that join meanwhile read
+    /// the word themselves.
+    fn tell_members(&self, tell: impl Fn(&TaskRef)) {
+        let mut left = self.inner.lock().members.len();
+        let mut batch: Vec<TaskRef> = Vec::with_capacity(left.min(TELL_BATCH));
+        while left > 0 {
+            let mut inner = self.inner.lock();
+            batch.extend(
+                core::iter::from_fn(|| inner.members.rotate()).take(left.min(TELL_BATCH)),
+            );
+            drop(inner);
+            if batch.is_empty() {
+                return;
+            }
+            left -= batch.len();
+            for task in batch.drain(..) {
+                tell(&task);
+            }
+        }
+    }
+
+    // ------------------------------------------------------------ members
+
+    /// Links a task that is about to wait, and returns the cancel word as it is after that.
+    pub(crate) fn enrol(&self, task: &Member) -> u32 {
+        self.inner.lock().members.link(task);
+        self.word.load()
+    }
+
+    /// Unlinks a task.
+    pub(crate) fn unenrol(&self, task: &Member) {
+        self.inner.lock().members.unlink(task);
+    }
+
+    /// Takes a member out, for the sweep.
+    pub(crate) fn pop_member(&self) -> Option<Member> {
+        self.inner.lock().members.take_first()
+    }
+
+    /// A child is gone.
+    pub(crate) fn exit(&self, background: bool) {
+        if self.gate.exit(background).is_some() {
+            self.wake_closer();
+        }
+    }
+
+    /// The last touch of the region by a child: take the waker, then wake.
+    fn wake_closer(&self) {
+        let waker = self.inner.lock().closer.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn set_closer(&self, waker: &Waker) {
+        let mut inner = self.inner.lock();
+        if inner.closer.as_ref().is_some_and(|w| w.will_wake(waker)) {
+            return;
+        }
+        let before = inner.closer.replace(waker.clone());
+        drop(inner);
+        drop(before);
+    }
+
+    // ------------------------------------------------------------ outcomes
+
+    /// A child ended: count it, and let the policy act.
+    pub(crate) fn child_ended(self: &Arc<Self>, end: ChildEnd) {
+        let cancels = self.inner.lock().tally.count(end, self.policy, self.keeps_records);
+        if cancels {
+            self.cancel_itself(CancelKind::FailFast, "a sibling failed");
+        }
+    }
+
+    /// Keeps the first error that nobody joined for.
+    pub(crate) fn offer_error(&self, error: Box<dyn Any + Send>) {
+        let mut inner = self.inner.lock();
+        let refused = if inner.state.0 == RegionState::Closed || inner.tally.first_error.is_some() {
+            Some(error)
+        } else {
+            inner.tally.first_error.replace(error)
+        };
+        drop(inner);
+        drop(refused);
+    }
+
+    pub(crate) fn finalizers_done(&self, tally: FinalizerTally) {
+        self.inner.lock().tally.count_finalizers(tally);
+    }
+
+    pub(crate) fn drop_panicked(&self, payload: PanicPayload) {
+        self.kernel.report(&Diagnostic::DropPanicked {
+            region: self.path,
+            payload,
+        });
+    }
+
+    pub(crate) fn count_adopted(&self) {
+        self.inner.lock().tally.report.adopted += 1;
+    }
+
+    pub(crate) fn count_forced(&self) {
+        self.kernel.stats.forced.fetch_add(1, Ordering::Relaxed);
+        self.inner.lock().tally.report.forced += 1;
+    }
+
+    pub(crate) fn take_tally(&self) -> Tally {
+        core::mem::take(&mut self.inner.lock().tally)
+    }
+
+    pub(crate) fn report(&self) -> RegionReport {
+        self.inner.lock().tally.report.clone()
+    }
+
+    // ------------------------------------------------------------ finalizers and obligations
+
+    pub(crate) fn with_finalizers<R>(&self, f: impl FnOnce(&mut Finalizers) -> R) -> R {
+        f(&mut self.inner.lock().finalizers)
+    }
+
+    pub(crate) fn enter_obligation(&self, entry: Entry) -> Option<ObligationId> {
+        let id = self.inner.lock().ledger.enter(entry)?;
+        self.kernel
+            .emit(EventKind::Reserved, entry.task, entry.path.as_u64(), || {
+                entry.kind as u64
+            });
+        Some(id)
+    }
+
+    pub(crate) fn has_obligation(&self, id: ObligationId) -> bool {
+        self.inner.lock().ledger.contains(id)
+    }
+
+    pub(crate) fn open_obligations(&self) -> usize {
+        self.inner.lock().ledger.len()
+    }
+
+    /// Closes a ledger entry. `false`: it was revoked before.
+    pub(crate) fn resolve_obligation(&self, id: ObligationId, committed: bool) -> bool {
+        let mut inner = self.inner.lock();
+        let Some(entry) = inner.ledger.resolve(id) else {
+            return false;
+        };
+        let emptied = inner.ledger.is_empty();
+        drop(inner);
+        let kind = if committed {
+            EventKind::Committed
+        } else {
+            EventKind::Aborted
+        };
+        self.kernel
+            .emit(kind, entry.task, entry.path.as_u64(), || entry.kind as u64);
+        if emptied {
+            self.wake_closer();
+        }
+        true
+    }
+
+    /// Gives up on what is still open (R-OBL-2).
+    pub(crate) fn revoke_obligations(&self) {
+        let entries = self.inner.lock().ledger.revoke_all();
+        for entry in entries {
+            self.kernel
+                .emit(EventKind::Leaked, entry.task, entry.path.as_u64(), || {
+                    entry.kind as u64
+                });
+            let age = self.kernel.now().saturating_since(entry.since);
+            self.leaked(entry.task, entry.kind, 1, Some(age));
+        }
+    }
+
+    /// A task ended with borrowed permits that were forgotten, not dropped.
+    pub(crate) fn permits_leaked(&self, task: PathId, count: u16) {
+        self.kernel.emit(EventKind::Leaked, task, task.as_u64(), || {
+            ObligationKind::SendPermit as u64
+        });
+        self.leaked(task, ObligationKind::SendPermit, u64::from(count), None);
+    }
+
+    fn leaked(&self, task: PathId, kind: ObligationKind, count: u64, age: Option<Duration>) {
+        self.kernel.stats.leaked.fetch_add(count, Ordering::Relaxed);
+        let diagnostic = Diagnostic::Leaked {
+            region: self.path,
+            task,
+            kind,
+            count,
+            age,
+        };
+        let mut inner = self.inner.lock();
+        inner.tally.report.leaked += count;
+        if self.leak_response == LeakResponse::Panic {
+            let text = alloc::format!("{diagnostic}");
+            inner
+                .tally
+                .first_panic
+                .get_or_insert_with(|| PanicPayload::from_message(text));
+        }
+        drop(inner);
+        if self.leak_response != LeakResponse::Silent {
+            self.kernel.report(&diagnostic);
+        }
+    }
+
+    /// Nothing is left: the end of the region.
+    pub(crate) fn closed(&self) {
+        self.advance(RegionState::Closed);
+        let mut inner = self.inner.lock();
+        let timers = [inner.deadline_timer.take(), inner.force_timer.take()];
+        let (host, closer) = (inner.host.take(), inner.closer.take());
+        drop(inner);
+        drop((host, closer));
+        self.kernel.cancel_timers(timers);
+    }
+}
+
+impl Drop for RegionCore {
+    /// Lets go of the ancestors one by one: a deep tree must not be freed by recursion.
+    fn drop(&mut self) {
+        let mut next = self.parent.lock().take();
+        while let Some(parent) = next {
+            next = Arc::into_inner(parent).and_then(|core| core.parent.lock().take());
+        }
+    }
+}

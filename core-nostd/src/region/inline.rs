@@ -1,0 +1,271 @@
+//! Inline regions: the body runs inside the task that opened the region, and may borrow from it.
+//!
+//! Owns opening, the body's poll, the outcome, and what happens when the region's future is dropped
+//! half-way (R-OWN-3): the closing then moves to a task of the parent region.
+
+use alloc::sync::Arc;
+use core::future::{Future, poll_fn};
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
+
+use super::closing::Closing;
+use super::core::{RegionCore, RegionState};
+use super::report::{RegionReport, Tally};
+use super::{Region, RegionOptions};
+use crate::cancel::{CancelKind, CancelReason, Cancelled};
+use crate::cx::{Cx, CxBase};
+use crate::error::{Error, SpawnError, TaskError};
+use crate::mutants::mutant;
+use crate::outcome::ChildEnded;
+use crate::path::PathId;
+use crate::scope::{OpenScope, ScopeKind};
+use crate::task::{Construction, TaskRef, run};
+use crate::trace::EventKind;
+
+/// Opens a region, runs its body, closes it, and gives its outcome and report.
+pub(crate) async fn run_inline<E, E2, T, F>(
+    cx: &Cx<E>,
+    options: RegionOptions,
+    body: F,
+) -> (Result<T, E2>, RegionReport)
+where
+    E: TaskError,
+    E2: TaskError,
+    F: AsyncFnOnce(Region<E2>) -> Result<T, E2>,
+{
+    let mut open = match OpenRegion::open(cx, options) {
+        Ok(open) => open,
+        Err(error) => return (Err(E2::from(error)), RegionReport::default()),
+    };
+    let region = Region::new(Cx::new(open.body_cx()), Arc::clone(&open.core));
+    let end = {
+        let mut future = pin!(Some(body(region)));
+        poll_fn(|waker| open.poll_body(future.as_mut(), waker)).await
+    };
+    open.close().await;
+    let tally = open.core.take_tally();
+    let report = tally.report.clone();
+    (open.outcome(end, tally), report)
+}
+
+/// How a body ended.
+enum BodyEnd<T, E> {
+    Returned(Result<T, E>),
+    /// Its cleanup budget was spent and it was dropped where it waited.
+    Forced,
+}
+
+/// A region whose future is alive. Dropping it before `Closed` hands the closing to the parent.
+pub(crate) struct OpenRegion {
+    core: Arc<RegionCore>,
+    scope: OpenScope,
+}
+
+impl OpenRegion {
+    fn open<E: TaskError>(cx: &Cx<E>, options: RegionOptions) -> Result<Self, SpawnError> {
+        cx.assert_own();
+        let parent = Arc::clone(cx.region_core());
+        let path = cx.next_path();
+        let settings = options.resolve(&parent);
+        let own_deadline = settings
+            .budget
+            .deadline
+            .filter(|_| settings.budget.deadline != parent.budget.deadline);
+        let kernel = Arc::clone(&parent.kernel);
+        kernel.emit(EventKind::RegionOpened, cx.task_path(), path.as_u64(), || {
+            parent.path.as_u64()
+        });
+        let core = RegionCore::new(kernel, path, Some(parent), settings);
+        core.set_host(Some(cx.task().clone()));
+        let opened = OpenScope::open(cx, path, ScopeKind::Region, Some(Arc::clone(&core)));
+        let scope = match opened {
+            Ok(scope) => scope,
+            Err(error) => {
+                core.closed();
+                return Err(error);
+            }
+        };
+        if let Some(deadline) = own_deadline {
+            core.watch_deadline(deadline);
+        }
+        Ok(Self { core, scope })
+    }
+
+    fn body_cx(&self) -> CxBase {
+        CxBase::new(self.scope.task().clone(), Some(Arc::clone(&self.scope.scope)))
+    }
+
+    fn poll_body<T, E, Fut>(
+        &mut self,
+        mut body: Pin<&mut Option<Fut>>,
+        waker: &mut Context<'_>,
+    ) -> Poll<BodyEnd<T, E>>
+    where
+        Fut: Future<Output = Result<T, E>>,
+    {
+        if self.core.word.is_forced() {
+            body.set(None);
+            self.core.count_forced();
+            self.core
+                .kernel
+                .emit(EventKind::Forced, self.core.path, self.core.path.as_u64(), || 0);
+            return Poll::Ready(BodyEnd::Forced);
+        }
+        match body.as_mut().as_pin_mut() {
+            Some(future) => {
+                let result = core::task::ready!(future.poll(waker));
+                body.set(None);
+                Poll::Ready(BodyEnd::Returned(result))
+            }
+            None => Poll::Ready(BodyEnd::Forced),
+        }
+    }
+
+    /// The body is gone: closes the gate and waits until nothing is left.
+    async fn close(&mut self) {
+        if !mutant!(ClosingStillOpen) {
+            let _ = self.core.gate.close();
+        }
+        self.core.advance(RegionState::Closing);
+        let task = self.scope.task().clone();
+        let mut closing = Closing::new();
+        poll_fn(|waker| closing.poll(&self.core, &task, waker)).await;
+    }
+
+    /// The severity join of body and children (R-REG-5).
+    ///
+    /// A cancel that came from outside is the host's own, so it is handed on as a token of the host; a
+    /// cancel that began in here is foreign data to the host.
+    fn outcome<T, E: TaskError>(&self, body: BodyEnd<T, E>, tally: Tally) -> Result<T, E> {
+        if let Some(payload) = tally.first_panic {
+            return Err(E::from(ChildEnded::Panicked(payload)));
+        }
+        let host = self.scope.task().path;
+        let own = self.core.word.reason();
+        let own_outside = own.clone().filter(super::report::comes_from_outside);
+        let failed = |tally: Tally| -> Option<E> {
+            if tally.report.failed == 0 {
+                return None;
+            }
+            let error = tally
+                .first_error
+                .and_then(|error| error.downcast::<E>().ok());
+            Some(error.map_or_else(|| E::from(ChildEnded::Failed), |error| *error))
+        };
+        let cancelled_inside = |own: Option<CancelReason>| match own {
+            Some(reason) => E::from(ChildEnded::Cancelled(reason)),
+            None => E::from(ChildEnded::Failed),
+        };
+        match body {
+            BodyEnd::Returned(Ok(value)) => {
+                if let Some(reason) = tally.cancelled_from_outside {
+                    return Err(E::from(Cancelled::new(reason, host)));
+                }
+                failed(tally).map_or(Ok(value), Err)
+            }
+            BodyEnd::Returned(Err(error)) => {
+                let observed = error
+                    .cancelled()
+                    .is_some_and(|token| token.observer() == host);
+                if !observed {
+                    // A plain error of the body: it stands unless a child's cancel outweighs it.
+                    return Err(match tally.cancelled_from_outside {
+                        Some(reason) => E::from(Cancelled::new(reason, host)),
+                        None => error,
+                    });
+                }
+                if own.is_none() || own_outside.is_some() {
+                    return Err(error);
+                }
+                Err(failed(tally).unwrap_or_else(|| cancelled_inside(own)))
+            }
+            BodyEnd::Forced => Err(match own_outside {
+                Some(reason) => E::from(Cancelled::new(reason, host)),
+                None => failed(tally).unwrap_or_else(|| cancelled_inside(own)),
+            }),
+        }
+    }
+}
+
+impl Drop for OpenRegion {
+    fn drop(&mut self) {
+        if self.core.state() == RegionState::Closed {
+            return;
+        }
+        adopt(&self.core, self.scope.task());
+    }
+}
+
+/// The future of a region was dropped: what is left of the region is closed by a task of the parent.
+fn adopt(core: &Arc<RegionCore>, host: &TaskRef) {
+    core.set_host(None);
+    let inside = core.gate.close();
+    let nothing_left = inside.is_empty()
+        && core.open_obligations() == 0
+        && core.with_finalizers(|list| list.is_empty());
+    if nothing_left {
+        core.closed();
+        return;
+    }
+    if !mutant!(DroppedRegionForgets) {
+        core.cancel_itself(CancelKind::ParentCancelled, "the region's future was dropped");
+    }
+    let kernel = &core.kernel;
+    if kernel.hand_to_sweep(core) {
+        return;
+    }
+    let Some(mut parent) = core.parent() else { return };
+    if mutant!(AdoptionUncounted)
+        && let Some(grandparent) = parent.parent()
+    {
+        parent = grandparent;
+    }
+    kernel.emit(EventKind::RegionAdopted, host.path, core.path.as_u64(), || {
+        parent.path.as_u64()
+    });
+    parent.count_adopted();
+    spawn_closer(&parent, core);
+}
+
+/// A region in the hands of its closer. Only the sweep of a dropped driver drops it unclosed.
+struct Orphan(Arc<RegionCore>);
+
+impl Drop for Orphan {
+    fn drop(&mut self) {
+        if self.0.state() != RegionState::Closed {
+            self.0.kernel.hand_to_sweep(&self.0);
+        }
+    }
+}
+
+/// Spawns the task that closes `core`. Its place is reserved: neither gate nor capacity can refuse it.
+fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
+    parent.gate.enter_adopted();
+    parent.kernel.admit_cleanup();
+    let with = Construction {
+        region: Arc::clone(parent),
+        path: core.path.child(u32::MAX),
+        local: false,
+        background: false,
+        closer: true,
+        timed: false,
+        priority: 0,
+        poll_quota: u32::MAX,
+    };
+    let orphan = Orphan(Arc::clone(core));
+    let path: PathId = core.path;
+    let closer = run::spawn(with, move |task| {
+        let cx = CxBase::new(task, None);
+        async move {
+            let core = &orphan.0;
+            // The scope lets a cancel of the parent, and its shrinking budget, reach the region.
+            let scope = OpenScope::open(&cx, path, ScopeKind::Region, Some(Arc::clone(core)));
+            core.set_host(Some(cx.task().clone()));
+            let mut closing = Closing::new();
+            poll_fn(|waker| closing.poll(core, cx.task(), waker)).await;
+            drop(scope);
+            Ok::<(), Error>(())
+        }
+    });
+    drop(closer);
+}

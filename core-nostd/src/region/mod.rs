@@ -1,0 +1,557 @@
+//! Regions: every task has one, and a region ends only when everything inside it has ended.
+//!
+//! Owns the tree of ownership and its life: `core` (shared state), `gate` (admission and last-out),
+//! `inline` (the body that runs inside a task), `closing` (the order in which a region ends), `report`
+//! (policy and outcome), `capability` (what code inside may do). Here are the handles that users
+//! hold, and admission.
+
+mod capability;
+mod closing;
+mod core;
+pub(crate) mod gate;
+mod inline;
+mod report;
+
+use alloc::borrow::Cow;
+use alloc::sync::Arc;
+use ::core::fmt;
+use ::core::future::Future;
+use ::core::marker::PhantomData;
+use ::core::ops::Deref;
+
+use crate::budget::Budget;
+use crate::cancel::{CancelKind, CancelReason};
+use crate::cx::{Cx, CxBase, LocalCx};
+use crate::error::{Error, SpawnError, TaskError};
+use crate::kernel::LeakResponse;
+use crate::path::PathId;
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::task::run;
+use crate::task::{Construction, LocalTask, Task, TaskRef};
+use crate::trace::EventKind;
+
+pub(crate) use self::core::RegionCore;
+pub use self::core::RegionState;
+pub use capability::{Capability, Entropy, Io, Spawn, Timing, Tracing};
+pub(crate) use capability::{Capabilities, hash_name};
+pub use gate::CHILDREN_MAX;
+pub(crate) use inline::run_inline;
+pub(crate) use report::ChildEnd;
+pub use report::{ChildRecord, Policy, RegionReport};
+
+/// How a region is opened. Everything not said is taken from the region around it.
+///
+/// ```
+/// use asupersync_core::{Policy, RegionOptions, Timing};
+///
+/// let options = RegionOptions::new().policy(Policy::CollectAll).deny::<Timing>();
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "options do nothing until a region is opened with them"]
+pub struct RegionOptions {
+    policy: Policy,
+    budget: Budget,
+    leak_response: Option<LeakResponse>,
+    #[allow(clippy::type_complexity)] // a list of edits, in order
+    edits: alloc::vec::Vec<Arc<dyn Fn(&mut Capabilities) + Send + Sync>>,
+}
+
+impl RegionOptions {
+    /// The defaults: fail fast, the surrounding budget and capabilities.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How the ends of children are met.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Limits of the region, met with those around it. A deadline that passes cancels the region
+    /// with [`CancelKind::Timeout`]; quotas and priority are what its tasks start with.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// What happens to obligations that are never resolved.
+    pub fn leak_response(mut self, response: LeakResponse) -> Self {
+        self.leak_response = Some(response);
+        self
+    }
+
+    /// Takes a capability away, for the region and everything below it.
+    pub fn deny<C: Capability>(mut self) -> Self {
+        self.edits.push(Arc::new(Capabilities::deny::<C>));
+        self
+    }
+
+    /// Gives the region a capability of yours.
+    pub fn grant<C: Capability + Clone>(mut self, authority: C) -> Self {
+        self.edits
+            .push(Arc::new(move |set| set.grant(authority.clone())));
+        self
+    }
+
+    pub(crate) fn resolve(self, parent: &RegionCore) -> Settings {
+        let capabilities = if self.edits.is_empty() {
+            Arc::clone(&parent.capabilities)
+        } else {
+            let mut set = Capabilities::clone(&parent.capabilities);
+            for edit in &self.edits {
+                edit(&mut set);
+            }
+            Arc::new(set)
+        };
+        Settings {
+            policy: self.policy,
+            keeps_records: self.policy == Policy::CollectAll,
+            budget: parent.budget.meet(self.budget),
+            leak_response: self.leak_response.unwrap_or(parent.leak_response),
+            capabilities,
+        }
+    }
+}
+
+impl fmt::Debug for RegionOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegionOptions")
+            .field("policy", &self.policy)
+            .field("budget", &self.budget)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a region is made with, once its surroundings are known.
+pub(crate) struct Settings {
+    pub(crate) policy: Policy,
+    /// Whether `CollectAll` keeps a record of each child; the root, which lives long, does not.
+    pub(crate) keeps_records: bool,
+    pub(crate) budget: Budget,
+    pub(crate) leak_response: LeakResponse,
+    pub(crate) capabilities: Arc<Capabilities>,
+}
+
+/// How a task is spawned: a name for people, and limits of its own.
+#[derive(Debug, Clone, Copy, Default)]
+#[must_use = "options do nothing until a task is spawned with them"]
+pub struct TaskOptions {
+    name: Option<&'static str>,
+    budget: Budget,
+}
+
+impl TaskOptions {
+    /// The defaults: no name, the region's limits.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A name for dumps and reports; it has no meaning to the kernel.
+    pub fn name(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Limits of the task, met with those of its region.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+}
+
+/// A region as its body sees it: spawns children, and derefs to the body's [`Cx`].
+///
+/// Typed by its error, so that `?` infers in bodies and failing fast needs no conversion. It
+/// borrows its body's frame and cannot leave it; [`Spawner`] can.
+pub struct Region<E: TaskError = Error> {
+    cx: Cx<E>,
+    core: Arc<RegionCore>,
+}
+
+impl<E: TaskError> Deref for Region<E> {
+    type Target = Cx<E>;
+    fn deref(&self) -> &Cx<E> {
+        &self.cx
+    }
+}
+
+impl<E: TaskError> fmt::Debug for Region<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.core.fmt(f)
+    }
+}
+
+impl<E: TaskError> Region<E> {
+    pub(crate) fn new(cx: Cx<E>, core: Arc<RegionCore>) -> Self {
+        Self { cx, core }
+    }
+
+    /// Spawns a child that this region owns.
+    ///
+    /// # Errors
+    /// [`SpawnError::RegionClosed`] if the region no longer admits (it was cancelled, or its body
+    /// has returned); [`SpawnError::AtCapacity`] if the runtime holds as many tasks as it may;
+    /// [`SpawnError::Denied`] without the capability [`Spawn`]. In each case `f` is dropped uncalled.
+    pub fn spawn<T, F, Fut>(&self, f: F) -> Result<Task<T, E>, SpawnError>
+    where
+        F: FnOnce(Cx<E>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.spawn_with(TaskOptions::new(), f)
+    }
+
+    /// [`spawn`](Self::spawn) with a name or limits.
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn).
+    pub fn spawn_with<T, F, Fut>(&self, options: TaskOptions, f: F) -> Result<Task<T, E>, SpawnError>
+    where
+        F: FnOnce(Cx<E>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.cx.assert_own();
+        let admitted = Admission::ask(&self.core, Place::Foreground)?;
+        Ok(admitted.spawn(self.cx.next_path(), options, f))
+    }
+
+    /// Spawns a child that is cancelled with [`CancelKind::ScopeDone`] once the body has returned and
+    /// the other children are done.
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn).
+    pub fn spawn_background<F, Fut>(&self, f: F) -> Result<(), SpawnError>
+    where
+        F: FnOnce(Cx<E>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        self.cx.assert_own();
+        let admitted = Admission::ask(&self.core, Place::Background)?;
+        drop(admitted.spawn(self.cx.next_path(), TaskOptions::new(), f));
+        Ok(())
+    }
+
+    /// Asks the whole region to stop, body included (kind [`CancelKind::User`]).
+    pub fn cancel(&self, why: impl Into<Cow<'static, str>>) {
+        self.core.cancel_itself(CancelKind::User, why);
+    }
+
+    /// A handle through which tasks can spawn siblings into this region.
+    pub fn spawner(&self) -> Spawner<E> {
+        Spawner::new(Arc::clone(&self.core), self.cx.next_path())
+    }
+
+    /// Leaves async clean-up to the region: it runs when every child is gone, last in first out,
+    /// masked, within a budget.
+    ///
+    /// # Errors
+    /// [`SpawnError::RegionClosed`] if the region is past running finalizers.
+    pub fn defer<F, Fut>(&self, f: F) -> Result<(), SpawnError>
+    where
+        F: FnOnce(Cx<Error>) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        if self.core.state() >= RegionState::Finalizing {
+            return Err(SpawnError::RegionClosed);
+        }
+        let index = self.core.with_finalizers(|list| list.push(f));
+        let adder = self.cx.path();
+        self.core
+            .kernel
+            .emit(EventKind::FinalizerAdded, adder, self.core.path.as_u64(), || {
+                index
+            });
+        Ok(())
+    }
+
+    /// Where the region is on its way to closed.
+    pub fn state(&self) -> RegionState {
+        self.core.state()
+    }
+
+    /// What happened to the children so far.
+    pub fn report(&self) -> RegionReport {
+        self.core.report()
+    }
+
+    /// The region's schedule-independent id.
+    pub fn region_path(&self) -> PathId {
+        self.core.path
+    }
+}
+
+/// Spawns into a region from anywhere, as long as the region admits: what an accept loop holds.
+///
+/// It does not keep the region open. Each clone numbers its own children, so that ids
+/// do not depend on which clone spawned first.
+pub struct Spawner<E: TaskError = Error> {
+    core: Arc<RegionCore>,
+    path: PathId,
+    ordinal: AtomicU32,
+    _error: PhantomData<fn(E) -> E>,
+}
+
+impl<E: TaskError> Spawner<E> {
+    pub(crate) fn new(core: Arc<RegionCore>, path: PathId) -> Self {
+        Self {
+            core,
+            path,
+            ordinal: AtomicU32::new(0),
+            _error: PhantomData,
+        }
+    }
+
+    fn next_path(&self) -> PathId {
+        self.path
+            .child(self.ordinal.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Spawns a child of the region; see [`Region::spawn`].
+    ///
+    /// # Errors
+    /// As [`Region::spawn`].
+    pub fn spawn<T, F, Fut>(&self, f: F) -> Result<Task<T, E>, SpawnError>
+    where
+        F: FnOnce(Cx<E>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.spawn_with(TaskOptions::new(), f)
+    }
+
+    /// [`spawn`](Self::spawn) with a name or limits.
+    ///
+    /// # Errors
+    /// As [`Region::spawn`].
+    pub fn spawn_with<T, F, Fut>(&self, options: TaskOptions, f: F) -> Result<Task<T, E>, SpawnError>
+    where
+        F: FnOnce(Cx<E>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let admitted = Admission::ask(&self.core, Place::Foreground)?;
+        Ok(admitted.spawn(self.next_path(), options, f))
+    }
+
+    /// Spawns a background child; see [`Region::spawn_background`].
+    ///
+    /// # Errors
+    /// As [`Region::spawn`].
+    pub fn spawn_background<F, Fut>(&self, f: F) -> Result<(), SpawnError>
+    where
+        F: FnOnce(Cx<E>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        let admitted = Admission::ask(&self.core, Place::Background)?;
+        drop(admitted.spawn(self.next_path(), TaskOptions::new(), f));
+        Ok(())
+    }
+
+    /// Asks the whole region to stop (kind [`CancelKind::User`]).
+    pub fn cancel(&self, why: impl Into<Cow<'static, str>>) {
+        self.core.cancel_itself(CancelKind::User, why);
+    }
+
+    /// Whether a spawn would find the region closed.
+    pub fn is_closed(&self) -> bool {
+        self.core.state() != RegionState::Open
+    }
+}
+
+impl<E: TaskError> Clone for Spawner<E> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.core), self.next_path())
+    }
+}
+
+impl<E: TaskError> fmt::Debug for Spawner<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "spawner of {:?}", self.core)
+    }
+}
+
+/// A region opened on the driving thread: its children need not be `Send`.
+pub struct LocalRegion<E: TaskError = Error> {
+    region: Region<E>,
+    _not_send: PhantomData<*const ()>,
+}
+
+impl<E: TaskError> Deref for LocalRegion<E> {
+    type Target = Region<E>;
+    fn deref(&self) -> &Region<E> {
+        &self.region
+    }
+}
+
+impl<E: TaskError> fmt::Debug for LocalRegion<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.region.fmt(f)
+    }
+}
+
+impl<E: TaskError> LocalRegion<E> {
+    pub(crate) fn new(region: Region<E>) -> Self {
+        Self {
+            region,
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Spawns a child that stays on the driving thread; neither it nor its value need be `Send`.
+    ///
+    /// # Errors
+    /// As [`Region::spawn`].
+    pub fn spawn_local<T, F, Fut>(&self, f: F) -> Result<LocalTask<T, E>, SpawnError>
+    where
+        F: FnOnce(LocalCx<E>) -> Fut + 'static,
+        Fut: Future<Output = Result<T, E>> + 'static,
+        T: 'static,
+    {
+        self.region.cx.assert_own();
+        spawn_local_in(&self.region.core, self.region.cx.next_path(), f)
+    }
+
+    /// Opens a region inside this one, also on the driving thread; see [`Cx::region`].
+    ///
+    /// # Errors
+    /// As [`Cx::region`].
+    pub async fn region<T, F>(&self, f: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
+    {
+        let inner = inline::run_inline(&self.region.cx, RegionOptions::new(), async |region| {
+            f(&LocalRegion::new(region)).await
+        });
+        inner.await.0
+    }
+}
+
+/// Spawns a task that stays on the driving thread. The caller is on it.
+pub(crate) fn spawn_local_in<T, E, F, Fut>(
+    core: &Arc<RegionCore>,
+    path: PathId,
+    f: F,
+) -> Result<LocalTask<T, E>, SpawnError>
+where
+    E: TaskError,
+    F: FnOnce(LocalCx<E>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    let admitted = Admission::ask(core, Place::Local)?;
+    let task = admitted.spawn(path, TaskOptions::new(), |cx| f(LocalCx::new(cx)));
+    Ok(run::local(task))
+}
+
+/// Where a child belongs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Foreground,
+    Background,
+    Local,
+}
+
+/// A place in a region and in the runtime, to be filled by a task at once.
+struct Admission<'a> {
+    core: &'a Arc<RegionCore>,
+    place: Place,
+}
+
+impl<'a> Admission<'a> {
+    fn ask(core: &'a Arc<RegionCore>, place: Place) -> Result<Self, SpawnError> {
+        core.capabilities.find::<Spawn>().map_err(SpawnError::Denied)?;
+        let background = place == Place::Background;
+        if !core.gate.enter(background) {
+            return Err(SpawnError::RegionClosed);
+        }
+        if !core.kernel.admit() {
+            core.exit(background);
+            return Err(SpawnError::AtCapacity);
+        }
+        Ok(Self { core, place })
+    }
+
+    fn spawn<T, E, Fut>(
+        self,
+        path: PathId,
+        options: TaskOptions,
+        make: impl FnOnce(Cx<E>) -> Fut,
+    ) -> Task<T, E>
+    where
+        Fut: Future<Output = Result<T, E>>,
+        E: TaskError,
+    {
+        let Self { core, place } = self;
+        let budget = core.budget.meet(options.budget);
+        core.kernel
+            .emit(EventKind::TaskSpawned, core.path, path.as_u64(), || {
+                core.path.as_u64()
+            });
+        let with = Construction {
+            region: Arc::clone(core),
+            path,
+            local: place == Place::Local,
+            background: place == Place::Background,
+            closer: false,
+            timed: budget.deadline.is_some(),
+            priority: budget.priority,
+            poll_quota: budget.poll_quota,
+        };
+        run::spawn(with, |task| {
+            limit(&task, &options, &budget);
+            make(Cx::new(CxBase::new(task, None)))
+        })
+    }
+}
+
+/// Notes what is the task's own: a name, a deadline nearer than the region's, a cost quota.
+fn limit(task: &TaskRef, options: &TaskOptions, budget: &Budget) {
+    let own_deadline = budget
+        .deadline
+        .filter(|_| options.budget.deadline.is_some() && budget.deadline != task.region.budget.deadline);
+    if options.name.is_none() && own_deadline.is_none() && budget.cost_quota.is_none() {
+        return;
+    }
+    let timer = own_deadline.map(|at| task.region.kernel.insert_task_deadline(at, task.clone()));
+    let mut limits = task.cold().limits.lock();
+    limits.name = options.name;
+    limits.deadline = own_deadline;
+    limits.cost_left = budget.cost_quota;
+    limits.deadline_timer = timer;
+}
+
+/// Asks one task to stop (R-CAN-1); the rest of its region runs on.
+pub(crate) fn cancel_task(
+    task: &TaskRef,
+    kind: CancelKind,
+    origin: PathId,
+    message: Cow<'static, str>,
+) {
+    let kernel = &task.region.kernel;
+    let reason = CancelReason::new(kind, origin, kernel.now(), message);
+    let limit = task.region.word.force_at();
+    let cold = task.cold();
+    let Some(accepted) = cold
+        .cancel
+        .request(reason, limit, kernel.config.cause_depth_max)
+    else {
+        return;
+    };
+    kernel.emit(EventKind::CancelRequested, task.path, task.path.as_u64(), || {
+        kind as u64
+    });
+    task.cancel();
+    if task.is_done() {
+        // It ended meanwhile: a timer would only keep its cell.
+        return;
+    }
+    let timer = kernel.insert_task_force(accepted.force_at, task.clone());
+    let before = cold.limits.lock().force_timer.replace(timer);
+    kernel.cancel_timers([before]);
+}
+
+/// A quota is spent: the task is asked to stop with `Timeout` (R-SCH-4).
+pub(crate) fn quota_spent(task: &TaskRef, message: &'static str) {
+    cancel_task(task, CancelKind::Timeout, task.path, message.into());
+}

@@ -1,0 +1,122 @@
+//! The one place that chooses atomics and locks: the target's own, or loom's under `cfg(loom)`.
+//!
+//! Owns the choice and nothing else. Every other module of the core imports atomics, `Mutex` and
+//! cells from here, so that a model run exercises the very code that ships. A lock is never held
+//! while user code runs, a waker is woken or a user's value is dropped.
+
+#[cfg(not(loom))]
+pub use core::sync::atomic;
+#[cfg(loom)]
+pub use loom::sync::atomic;
+
+#[cfg(not(any(
+    feature = "parking_lot",
+    feature = "critical-section",
+    loom
+)))]
+compile_error!(
+    "asupersync-core needs a lock: enable the feature `parking_lot` (hosts with threads) or `critical-section` (bare metal)"
+);
+
+#[cfg(not(loom))]
+mod imp {
+    #[cfg(feature = "parking_lot")]
+    type Raw = parking_lot::RawMutex;
+    #[cfg(all(feature = "critical-section", not(feature = "parking_lot")))]
+    type Raw = super::critical::RawCritical;
+
+    /// A blocking lock for short, bounded sections of the kernel.
+    pub type Mutex<T> = lock_api::Mutex<Raw, T>;
+}
+
+#[cfg(loom)]
+mod imp {
+    /// A blocking lock for short, bounded sections of the kernel, modelled by loom.
+    pub struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        /// A lock around `value`.
+        pub fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        /// Waits for the lock.
+        pub fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(|e| e.into_inner())
+        }
+
+        /// Takes the value out; the caller is the only owner.
+        pub fn into_inner(self) -> T {
+            self.0.into_inner().unwrap_or_else(|e| e.into_inner())
+        }
+    }
+
+    impl<T: Default> Default for Mutex<T> {
+        fn default() -> Self {
+            Self::new(T::default())
+        }
+    }
+
+    impl<T> core::fmt::Debug for Mutex<T> {
+        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            f.write_str("Mutex")
+        }
+    }
+}
+
+pub use imp::Mutex;
+
+#[cfg(all(feature = "critical-section", not(feature = "parking_lot"), not(loom)))]
+mod critical {
+    use core::cell::UnsafeCell;
+    use lock_api::{GuardNoSend, RawMutex};
+
+    /// A lock that masks interrupts while it is held: right for one core and its interrupts.
+    pub struct RawCritical {
+        restore: UnsafeCell<Option<critical_section::RestoreState>>,
+    }
+
+    // SAFETY: `restore` is written only inside the critical section that the lock itself opened,
+    // so two contexts never touch it at once.
+    unsafe impl Sync for RawCritical {}
+    // SAFETY: the restore state is plain data.
+    unsafe impl Send for RawCritical {}
+
+    // SAFETY: `critical_section::acquire` gives mutual exclusion between every context that may
+    // take this lock; a second acquire in the same context finds `restore` full and panics
+    // instead of handing out a second guard.
+    unsafe impl RawMutex for RawCritical {
+        #[allow(clippy::declare_interior_mutable_const)] // the constructor constant lock_api asks for
+        const INIT: Self = Self {
+            restore: UnsafeCell::new(None),
+        };
+        type GuardMarker = GuardNoSend;
+
+        fn lock(&self) {
+            assert!(self.try_lock(), "a kernel lock was taken twice by one context");
+        }
+
+        fn try_lock(&self) -> bool {
+            // SAFETY: every acquire is paired with a release, in `unlock` or just below.
+            let restore = unsafe { critical_section::acquire() };
+            // SAFETY: we are inside the critical section, hence alone.
+            let slot = unsafe { &mut *self.restore.get() };
+            if slot.is_some() {
+                // SAFETY: pairs with the acquire above.
+                unsafe { critical_section::release(restore) };
+                return false;
+            }
+            *slot = Some(restore);
+            true
+        }
+
+        unsafe fn unlock(&self) {
+            // SAFETY: the caller holds the lock, hence the critical section.
+            let restore = unsafe { (*self.restore.get()).take() };
+            if let Some(restore) = restore {
+                // SAFETY: pairs with the acquire in `try_lock`.
+                unsafe { critical_section::release(restore) };
+            }
+        }
+    }
+}

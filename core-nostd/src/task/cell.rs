@@ -1,0 +1,602 @@
+//! The cell's memory: header, future-or-outcome, the references to it, and the table of typed steps.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::future::Future;
+use core::mem::ManuallyDrop;
+use core::pin::Pin;
+use core::ptr::NonNull;
+use core::task::{Context, Poll, Waker};
+
+use once_cell::race::OnceBox;
+
+use super::list::Links;
+use super::state::{State, WakeAction};
+use super::{Cold, Phase};
+use crate::cancel::CancelReason;
+use crate::error::TaskError;
+use crate::lanes::Lane;
+use crate::mutants::mutant;
+use crate::outcome::{Outcome, PanicPayload, Severity};
+use crate::path::PathId;
+use crate::region::RegionCore;
+use crate::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, Ordering};
+use crate::time::Time;
+
+/// Set in `flags`: only the home driver may poll or drop the future.
+pub(super) const LOCAL: u16 = 1 << 0;
+/// A background child.
+pub(super) const BACKGROUND: u16 = 1 << 1;
+/// Polled at least once.
+pub(super) const POLLED: u16 = 1 << 2;
+/// In its region's member list.
+pub(super) const ENROLLED: u16 = 1 << 3;
+/// The current poll asked for another turn.
+pub(super) const YIELDED: u16 = 1 << 4;
+/// The body has ended; finalizers run.
+pub(super) const ENDED: u16 = 1 << 5;
+/// The body was forced.
+pub(super) const WAS_FORCED: u16 = 1 << 6;
+/// It has a deadline of its own or of its region: it belongs to the timed lane.
+pub(super) const TIMED: u16 = 1 << 7;
+/// It closes a region whose own future was dropped: never forced, never dropped unpolled.
+pub(super) const CLOSER: u16 = 1 << 8;
+
+/// The untyped front of a task cell: what queues, wakers and regions see.
+///
+/// Public only as an opaque name for the queues; it has no public field or method.
+#[repr(C)]
+pub struct Header {
+    pub(super) state: State,
+    vtable: &'static VTable,
+    pub(crate) next: AtomicPtr<Header>,
+    pub(crate) region: Arc<RegionCore>,
+    pub(crate) path: PathId,
+    pub(super) member: Links,
+    join: UnsafeCell<Option<Waker>>,
+    cold: OnceBox<Cold>,
+    ordinal: AtomicU32,
+    pub(super) polls_left: AtomicU32,
+    pub(crate) permits: AtomicU16,
+    phase: AtomicU8,
+    flags: AtomicU16,
+    pub(crate) priority: u8,
+}
+
+// SAFETY: every field is atomic, immutable, or guarded as the table in the module header says.
+unsafe impl Send for Header {}
+// SAFETY: as above.
+unsafe impl Sync for Header {}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}", self.path)
+    }
+}
+
+impl Header {
+    pub(super) fn has(&self, flag: u16) -> bool {
+        self.flags.load(Ordering::Relaxed) & flag != 0
+    }
+
+    /// Flags are written by the polling driver only; relaxed suffices because `state` orders polls.
+    pub(super) fn set(&self, flag: u16) {
+        self.flags.fetch_or(flag, Ordering::Relaxed);
+    }
+
+    pub(super) fn clear(&self, flag: u16) {
+        self.flags.fetch_and(!flag, Ordering::Relaxed);
+    }
+
+    /// The number of the next child, finalizer, scope or random draw of this task.
+    pub(crate) fn next_ordinal(&self) -> u32 {
+        self.ordinal.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        Phase::from_u8(self.phase.load(Ordering::Relaxed)).unwrap_or(Phase::Done)
+    }
+
+    /// Moves forward along the protocol and says from where; `None` if the edge does not exist.
+    pub(crate) fn advance_phase(&self, next: Phase) -> Option<Phase> {
+        let before = self.phase();
+        if before.may_become(next) {
+            self.phase.store(next as u8, Ordering::Relaxed);
+            Some(before)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn is_polling(&self) -> bool {
+        self.state.load().is_polling()
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.state.load().is_done()
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.state.load().is_cancelled()
+    }
+
+    pub(crate) fn request_yield(&self) {
+        self.set(YIELDED);
+    }
+
+    pub(crate) fn polls_left(&self) -> u32 {
+        self.polls_left.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_finalizing(&self) -> bool {
+        self.has(ENDED)
+    }
+
+    /// The cold part, made on first use.
+    pub(crate) fn cold(&self) -> &Cold {
+        self.cold.get_or_init(|| Box::new(Cold::default()))
+    }
+
+    pub(crate) fn cold_if_any(&self) -> Option<&Cold> {
+        self.cold.get()
+    }
+
+    /// The lane it belongs to, read when it is queued.
+    pub(crate) fn lane(&self) -> Lane {
+        let snapshot = self.state.load();
+        let cancelling = self.phase() != Phase::Running
+            || snapshot.has_news()
+            || snapshot.is_cancelled()
+            || self.region.word.is_cancelled();
+        if cancelling {
+            Lane::Cancel
+        } else if self.has(TIMED) {
+            Lane::Timed
+        } else {
+            Lane::Ready
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Time {
+        let own = self.cold_if_any().and_then(Cold::deadline);
+        let region = self.region.budget.deadline;
+        match (own, region) {
+            (Some(a), Some(b)) => a.min(b),
+            (Some(t), None) | (None, Some(t)) => t,
+            (None, None) => Time::MAX,
+        }
+    }
+}
+
+/// The typed steps, one table per type of future.
+struct VTable {
+    /// Polls the future. `Ready` leaves the outcome stored. Panics pass through.
+    poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> Poll<()>,
+    /// Drops the future, if it is still there, and stores this outcome. Panics of the drop pass through.
+    end: unsafe fn(NonNull<Header>, Ended),
+    /// What the stored outcome is.
+    summary: unsafe fn(NonNull<Header>) -> Summary,
+    /// Drops the outcome nobody will ask for; an error goes to the region.
+    discard: unsafe fn(NonNull<Header>),
+    /// Frees the cell.
+    free: unsafe fn(NonNull<Header>),
+}
+
+/// How a body ended when it was not by returning.
+pub(crate) enum Ended {
+    Cancelled(CancelReason),
+    Panicked(PanicPayload),
+}
+
+/// What the policy needs to know of an outcome.
+pub(crate) struct Summary {
+    pub severity: Severity,
+    pub reason: Option<CancelReason>,
+    pub panic: Option<PanicPayload>,
+}
+
+pub(super) enum Stage<F, T, E> {
+    /// The closure has not given its future yet, or the outcome was taken.
+    Empty,
+    Body(F),
+    Outcome(Outcome<T, E>),
+}
+
+#[repr(C)]
+pub(super) struct Cell<F, T, E> {
+    pub(super) header: Header,
+    pub(super) stage: UnsafeCell<Stage<F, T, E>>,
+}
+
+/// What a new cell is made with.
+pub(crate) struct Construction {
+    pub region: Arc<RegionCore>,
+    pub path: PathId,
+    pub local: bool,
+    pub background: bool,
+    pub closer: bool,
+    pub timed: bool,
+    pub priority: u8,
+    pub poll_quota: u32,
+}
+
+impl<F, T, E> Cell<F, T, E>
+where
+    F: Future<Output = Result<T, E>>,
+    E: TaskError,
+{
+    const VTABLE: VTable = VTable {
+        poll: Self::poll,
+        end: Self::end,
+        summary: Self::summary,
+        discard: Self::discard,
+        free: Self::free,
+    };
+
+    /// A cell without a future, as if it were being polled; see `State::spawning` for the references.
+    pub(super) fn allocate(with: Construction) -> NonNull<Header> {
+        let mut flags = 0;
+        if with.local {
+            flags |= LOCAL;
+        }
+        if with.background {
+            flags |= BACKGROUND;
+        }
+        if with.closer {
+            flags |= CLOSER;
+        }
+        if with.timed {
+            flags |= TIMED;
+        }
+        let cell = Box::new(Self {
+            header: Header {
+                state: State::spawning(),
+                vtable: &Self::VTABLE,
+                next: AtomicPtr::new(core::ptr::null_mut()),
+                region: with.region,
+                path: with.path,
+                member: Links::new(),
+                join: UnsafeCell::new(None),
+                cold: OnceBox::new(),
+                ordinal: AtomicU32::new(0),
+                polls_left: AtomicU32::new(with.poll_quota),
+                permits: AtomicU16::new(0),
+                phase: AtomicU8::new(Phase::Running as u8),
+                flags: AtomicU16::new(flags),
+                priority: with.priority,
+            },
+            stage: UnsafeCell::new(Stage::Empty),
+        });
+        NonNull::from(Box::leak(cell)).cast()
+    }
+
+    /// # Safety
+    /// `header` is the front of a live cell of exactly this type (it came from `allocate`).
+    unsafe fn stage<'a>(header: NonNull<Header>) -> *mut Stage<F, T, E>
+    where
+        F: 'a,
+    {
+        // SAFETY: `repr(C)` puts the header first, and the caller vouches for the type.
+        unsafe { header.cast::<Self>().as_ref() }.stage.get()
+    }
+
+    /// Puts the future in place.
+    ///
+    /// # Safety
+    /// As for `stage`; the caller constructs the task and nobody else has seen it.
+    pub(super) unsafe fn place(header: NonNull<Header>, future: F) {
+        // SAFETY: exclusive by the caller's contract; the stage is `Empty`.
+        unsafe { *Self::stage(header) = Stage::Body(future) };
+    }
+
+    /// # Safety
+    /// As for `stage`; the caller holds `POLLING`.
+    unsafe fn poll(header: NonNull<Header>, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: `POLLING` gives exclusive access to the stage.
+        let stage = unsafe { &mut *Self::stage(header) };
+        let Stage::Body(future) = stage else {
+            return Poll::Ready(());
+        };
+        // SAFETY: the cell is a heap box that never moves, and the future is dropped in place.
+        let result = core::task::ready!(unsafe { Pin::new_unchecked(future) }.poll(cx));
+        // SAFETY: the cell is alive.
+        let header = unsafe { header.as_ref() };
+        let outcome = match result {
+            Ok(value) => {
+                if mutant!(LateValueLost)
+                    && let Some(reason) = header.cancel_reason()
+                {
+                    Outcome::Cancelled(reason)
+                } else {
+                    Outcome::Ok(value)
+                }
+            }
+            // Cancelled exactly if this very task observed the token (semantics section 1).
+            Err(error) => match error.cancelled() {
+                Some(token) if token.observer() == header.path => {
+                    // The task's own reason, where it has one: a scope's would hide whose cancel it was.
+                    let reason = header
+                        .cancel_reason()
+                        .unwrap_or_else(|| token.reason().clone());
+                    Outcome::Cancelled(reason)
+                }
+                _ => Outcome::Err(error),
+            },
+        };
+        *stage = Stage::Outcome(outcome);
+        Poll::Ready(())
+    }
+
+    /// # Safety
+    /// As for `poll`.
+    unsafe fn end(header: NonNull<Header>, ended: Ended) {
+        // SAFETY: `POLLING` gives exclusive access to the stage.
+        let stage = unsafe { &mut *Self::stage(header) };
+        let outcome = match ended {
+            Ended::Cancelled(reason) => Outcome::Cancelled(reason),
+            Ended::Panicked(payload) => Outcome::Panicked(payload),
+        };
+        // The old stage is dropped by the assignment, which writes the new one even if that drop
+        // panics.
+        *stage = Stage::Outcome(outcome);
+    }
+
+    /// # Safety
+    /// As for `poll`.
+    unsafe fn summary(header: NonNull<Header>) -> Summary {
+        // SAFETY: as the caller promises.
+        match unsafe { &*Self::stage(header) } {
+            Stage::Outcome(outcome) => Summary {
+                severity: outcome.severity(),
+                reason: match outcome {
+                    Outcome::Cancelled(reason) => Some(reason.clone()),
+                    _ => None,
+                },
+                panic: match outcome {
+                    Outcome::Panicked(payload) => Some(payload.clone()),
+                    _ => None,
+                },
+            },
+            Stage::Empty | Stage::Body(_) => Summary {
+                severity: Severity::Ok,
+                reason: None,
+                panic: None,
+            },
+        }
+    }
+
+    /// # Safety
+    /// As for `stage`; the caller owns the outcome (see the module table).
+    unsafe fn discard(header: NonNull<Header>) {
+        // SAFETY: the caller owns the outcome.
+        let taken = unsafe { core::mem::replace(&mut *Self::stage(header), Stage::Empty) };
+        if let Stage::Outcome(Outcome::Err(error)) = taken {
+            // SAFETY: the cell is alive.
+            unsafe { header.as_ref() }.region.offer_error(Box::new(error));
+        }
+    }
+
+    /// # Safety
+    /// As for `stage`; the caller dropped the last reference.
+    unsafe fn free(header: NonNull<Header>) {
+        // SAFETY: the last reference is gone; the box came from `allocate`.
+        drop(unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) });
+    }
+
+    /// Takes the outcome.
+    ///
+    /// # Safety
+    /// As for `discard`.
+    pub(super) unsafe fn take(header: NonNull<Header>) -> Option<Outcome<T, E>> {
+        // SAFETY: the caller owns the outcome.
+        match unsafe { core::mem::replace(&mut *Self::stage(header), Stage::Empty) } {
+            Stage::Outcome(outcome) => Some(outcome),
+            Stage::Empty | Stage::Body(_) => None,
+        }
+    }
+}
+
+/// A counted reference to a task: what handles, contexts, wakers and timers hold.
+pub(crate) struct TaskRef(NonNull<Header>);
+
+// SAFETY: a counted reference to a `Sync` header; the typed part is reached only as the module
+// table allows.
+unsafe impl Send for TaskRef {}
+// SAFETY: as above.
+unsafe impl Sync for TaskRef {}
+
+impl TaskRef {
+    /// # Safety
+    /// The caller gives one counted reference away.
+    pub(super) unsafe fn from_counted(header: NonNull<Header>) -> Self {
+        Self(header)
+    }
+
+    pub(super) fn as_raw(&self) -> NonNull<Header> {
+        self.0
+    }
+
+    /// Gives the counted reference to the caller.
+    pub(super) fn into_raw(self) -> NonNull<Header> {
+        ManuallyDrop::new(self).0
+    }
+
+    /// Makes the task runnable after a state transition said so.
+    pub(super) fn act(&self, action: WakeAction) {
+        if action == WakeAction::Schedule {
+            // SAFETY: the transition gave us the queue slot, hence the runtime's reference.
+            let runnable = unsafe { Runnable::from_raw(self.0) };
+            self.region.kernel.schedule(runnable);
+        }
+    }
+
+    /// Asks this one task to stop; the reason is already stored.
+    pub(crate) fn cancel(&self) {
+        self.act(self.state.transition_to_cancelled());
+    }
+
+    /// Tells the task that a scope inside it was cancelled from outside.
+    pub(crate) fn news(&self) {
+        self.act(self.state.transition_to_news());
+    }
+
+    /// Has the task dropped at its suspension point.
+    pub(crate) fn force(&self) {
+        if !mutant!(NeverForced) {
+            self.act(self.state.transition_to_forced());
+        }
+    }
+}
+
+impl fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}", self.path)
+    }
+}
+
+impl core::ops::Deref for TaskRef {
+    type Target = Header;
+    fn deref(&self) -> &Header {
+        // SAFETY: the counted reference keeps the cell alive.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Clone for TaskRef {
+    fn clone(&self) -> Self {
+        self.state.reference_add();
+        Self(self.0)
+    }
+}
+
+impl Drop for TaskRef {
+    fn drop(&mut self) {
+        if self.state.reference_drop() {
+            // SAFETY: it was the last reference, and the cell is of the type its table is for.
+            unsafe { (self.vtable.free)(self.0) };
+        }
+    }
+}
+
+/// A task that wants to be polled: an executor queues it and gives it to [`Driver::run`](crate::Driver::run).
+///
+/// It is the only one of its task: a task is in at most one queue slot (R-SCH-2). Dropping it
+/// instead of running it takes the task out of circulation; it stays owned by its region and is
+/// dropped with the driver.
+#[must_use = "a task that is not run never ends"]
+pub struct Runnable(NonNull<Header>);
+
+// SAFETY: the holder may only queue it; futures that may not move are run by their driver alone,
+// which `Driver::run` checks.
+unsafe impl Send for Runnable {}
+
+impl Runnable {
+    /// # Safety
+    /// The caller owns the queue slot of a live task.
+    pub(crate) unsafe fn from_raw(header: NonNull<Header>) -> Self {
+        Self(header)
+    }
+
+    pub(crate) fn into_raw(self) -> NonNull<Header> {
+        ManuallyDrop::new(self).0
+    }
+
+    fn header(&self) -> &Header {
+        // SAFETY: the runtime's reference, which travels with the queue slot, keeps it alive.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The lane it belongs to now; executors read it once, when they queue the task.
+    pub fn lane(&self) -> Lane {
+        self.header().lane()
+    }
+
+    /// When it wants to be done, for the timed lane; [`Time::MAX`] without a deadline.
+    pub fn deadline(&self) -> Time {
+        self.header().deadline()
+    }
+
+    /// Its priority; larger is more urgent.
+    pub fn priority(&self) -> u8 {
+        self.header().priority
+    }
+
+    /// Its schedule-independent id.
+    pub fn path(&self) -> PathId {
+        self.header().path
+    }
+
+    pub(crate) fn is_of(&self, kernel: &Arc<crate::kernel::Kernel>) -> bool {
+        Arc::ptr_eq(&self.header().region.kernel, kernel)
+    }
+
+    /// Asks the task to stop, as if it were cancelled from outside: fault injection of the lab.
+    #[doc(hidden)]
+    pub fn inject_cancel(&self, message: &'static str) {
+        let task = self.counted();
+        crate::region::cancel_task(&task, crate::cancel::CancelKind::User, task.path, message.into());
+    }
+
+    fn counted(&self) -> TaskRef {
+        self.header().state.reference_add();
+        // SAFETY: the reference was counted in the line above.
+        unsafe { TaskRef::from_counted(self.0) }
+    }
+}
+
+impl fmt::Debug for Runnable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Runnable").field(&self.path()).finish()
+    }
+}
+
+impl Drop for Runnable {
+    fn drop(&mut self) {
+        // Its runtime reference moves to the region's member list, where the sweep finds it.
+        super::run::abandon(self.0);
+    }
+}
+
+/// Steps of a cell whose type is known only to its table.
+pub(super) mod erased {
+    use super::{Ended, Header, Summary};
+    use core::ptr::NonNull;
+    use core::task::{Context, Poll, Waker};
+
+    /// # Safety
+    /// The caller holds `POLLING` of this live cell.
+    pub(in crate::task) unsafe fn poll(header: NonNull<Header>, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: forwarded.
+        unsafe { (header.as_ref().vtable.poll)(header, cx) }
+    }
+
+    /// # Safety
+    /// As for `poll`.
+    pub(in crate::task) unsafe fn end(header: NonNull<Header>, ended: Ended) {
+        // SAFETY: forwarded.
+        unsafe { (header.as_ref().vtable.end)(header, ended) }
+    }
+
+    /// # Safety
+    /// As for `poll`.
+    pub(in crate::task) unsafe fn summary(header: NonNull<Header>) -> Summary {
+        // SAFETY: forwarded.
+        unsafe { (header.as_ref().vtable.summary)(header) }
+    }
+
+    /// # Safety
+    /// The caller owns the outcome: it completed the task and there is no handle, or it is the handle.
+    pub(in crate::task) unsafe fn discard(header: NonNull<Header>) {
+        // SAFETY: forwarded.
+        unsafe { (header.as_ref().vtable.discard)(header) }
+    }
+
+    /// # Safety
+    /// The caller completed the task and saw `JOIN_WAKER`, or it is the joiner and the bit is clear.
+    pub(in crate::task) unsafe fn join_waker<'a>(header: NonNull<Header>) -> &'a mut Option<Waker> {
+        // SAFETY: exclusive by the caller's contract.
+        unsafe { &mut *header.as_ref().join.get() }
+    }
+}

@@ -1,0 +1,125 @@
+//! The member list of a region: the tasks in it that have waited at least once.
+//!
+//! Membership is lazy: a task is linked when it first goes idle, so work that never waits never
+//! touches a list. Every access is under the region's lock, which owns the [`MemberList`].
+
+use core::cell::Cell;
+use core::fmt;
+use core::ptr::NonNull;
+
+use super::cell::{ENROLLED, Header, TaskRef};
+
+/// A member's links; used only under the lock of the region that owns the list.
+pub(super) struct Links {
+    previous: Cell<Option<NonNull<Header>>>,
+    next: Cell<Option<NonNull<Header>>>,
+}
+
+impl Links {
+    pub(super) const fn new() -> Self {
+        Self {
+            previous: Cell::new(None),
+            next: Cell::new(None),
+        }
+    }
+}
+
+/// A task on its way into or out of its region's member list.
+pub(crate) struct Member(NonNull<Header>);
+
+impl Member {
+    /// # Safety
+    /// `task` is alive, and stays alive, by the runtime's reference, for as long as it is linked.
+    /// It is linked into and unlinked from the list of its own region only.
+    pub(super) unsafe fn new(task: NonNull<Header>) -> Self {
+        Self(task)
+    }
+
+    pub(super) fn into_raw(self) -> NonNull<Header> {
+        self.0
+    }
+}
+
+/// A doubly linked list through the task headers, oldest member first. It holds no reference:
+/// a task leaves the list before the runtime gives up its own.
+#[derive(Default)]
+pub(crate) struct MemberList {
+    first: Option<NonNull<Header>>,
+    last: Option<NonNull<Header>>,
+    len: usize,
+}
+
+// SAFETY: the list is data of its region's lock; the links it reaches are touched only under it.
+unsafe impl Send for MemberList {}
+
+impl fmt::Debug for MemberList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} members", self.len)
+    }
+}
+
+impl MemberList {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Links a task; a no-op if it is linked.
+    pub(crate) fn link(&mut self, member: &Member) {
+        let task = member.0;
+        // SAFETY: alive, by the contract of `Member::new`.
+        let header = unsafe { task.as_ref() };
+        if header.has(ENROLLED) {
+            return;
+        }
+        header.set(ENROLLED);
+        header.member.previous.set(self.last);
+        header.member.next.set(None);
+        match self.last {
+            // SAFETY: members are alive while linked.
+            Some(last) => unsafe { last.as_ref() }.member.next.set(Some(task)),
+            None => self.first = Some(task),
+        }
+        self.last = Some(task);
+        self.len += 1;
+    }
+
+    /// Unlinks a task; a no-op if it is not linked.
+    pub(crate) fn unlink(&mut self, member: &Member) {
+        // SAFETY: alive, by the contract of `Member::new`.
+        let header = unsafe { member.0.as_ref() };
+        if !header.has(ENROLLED) {
+            return;
+        }
+        header.clear(ENROLLED);
+        let (previous, next) = (header.member.previous.take(), header.member.next.take());
+        match previous {
+            // SAFETY: members are alive while linked.
+            Some(previous) => unsafe { previous.as_ref() }.member.next.set(next),
+            None => self.first = next,
+        }
+        match next {
+            // SAFETY: members are alive while linked.
+            Some(next) => unsafe { next.as_ref() }.member.previous.set(previous),
+            None => self.last = previous,
+        }
+        self.len -= 1;
+    }
+
+    /// The oldest member, moved to the end: a walk of `len` steps that may be interrupted.
+    pub(crate) fn rotate(&mut self) -> Option<TaskRef> {
+        let first = Member(self.first?);
+        self.unlink(&first);
+        self.link(&first);
+        // SAFETY: alive while linked, so a reference may be added.
+        unsafe { first.0.as_ref() }.state.reference_add();
+        // SAFETY: counted in the line above.
+        Some(unsafe { TaskRef::from_counted(first.0) })
+    }
+
+    /// Takes the oldest member out.
+    pub(crate) fn take_first(&mut self) -> Option<Member> {
+        let first = Member(self.first?);
+        self.unlink(&first);
+        Some(first)
+    }
+}

@@ -1,0 +1,429 @@
+//! One dispatch of a task: decide, poll, and settle what came out. The only place that polls or drops a future.
+//!
+//! Called by the driver alone, so the exclusive access that `POLLING` stands for is also exclusive
+//! by thread for futures that may not move. Queues and lanes are the executor's matter.
+
+use alloc::sync::Arc;
+use core::future::Future;
+use core::ptr::NonNull;
+use core::task::{Context, Poll};
+
+use super::cell::{
+    BACKGROUND, CLOSER, Cell, ENDED, ENROLLED, Ended, Header, POLLED, Runnable, TaskRef, WAS_FORCED,
+    YIELDED, erased,
+};
+use super::handle::{LocalTask, Task};
+use super::state::PendingAction;
+use super::{Construction, Member, Phase, waker};
+use crate::cancel::{CancelKind, CancelReason};
+use crate::error::TaskError;
+use crate::finalize::{FinalizerRun, Finalizers};
+use crate::mutants::mutant;
+use crate::outcome::{PanicPayload, Severity};
+use crate::region::{ChildEnd, RegionCore};
+use crate::sync::atomic::Ordering;
+use crate::time::Time;
+use crate::trace::EventKind;
+
+/// What became of a task that was run.
+#[must_use = "a task that wants to run again must be queued again"]
+#[derive(Debug)]
+pub enum Ran {
+    /// It ended; its cell may be gone.
+    Done,
+    /// It waits; a waker will schedule it.
+    Idle,
+    /// It yielded, or was woken meanwhile: queue it again, behind the others of its lane.
+    Again(Runnable),
+}
+
+/// Makes a task, admitted by the caller, and queues it. `make` turns its context into its future.
+pub(crate) fn spawn<F, T, E>(
+    with: Construction,
+    make: impl FnOnce(TaskRef) -> F,
+) -> Task<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+    E: TaskError,
+{
+    let raw = Cell::<F, T, E>::allocate(with);
+    // SAFETY: `State::spawning` counted one reference for the handle and one for the `Cx`.
+    let (handle, context) = unsafe {
+        (
+            Task::new::<F>(TaskRef::from_counted(raw)),
+            TaskRef::from_counted(raw),
+        )
+    };
+    let unwinding = FinishOnUnwind(raw);
+    let future = make(context);
+    core::mem::forget(unwinding);
+    // SAFETY: the cell was allocated for `F` above, and nobody else knows it yet.
+    unsafe { Cell::<F, T, E>::place(raw, future) };
+    // SAFETY: as above.
+    let header = unsafe { raw.as_ref() };
+    header.state.transition_to_spawned();
+    // SAFETY: the spawner holds the first queue slot.
+    header
+        .region
+        .kernel
+        .schedule(unsafe { Runnable::from_raw(raw) });
+    handle
+}
+
+/// Marks a task as one that stays on the driving thread; its handle may not leave it either.
+pub(crate) fn local<T, E: TaskError>(task: Task<T, E>) -> LocalTask<T, E> {
+    LocalTask::new(task)
+}
+
+/// The closure given to `spawn` panicked before there was a future: the task ends there.
+struct FinishOnUnwind(NonNull<Header>);
+
+impl Drop for FinishOnUnwind {
+    fn drop(&mut self) {
+        let payload = PanicPayload::from_message("the closure given to spawn panicked");
+        // SAFETY: the cell is still held as if polled, by the spawner.
+        unsafe { erased::end(self.0, Ended::Panicked(payload)) };
+        let _ = complete(self.0);
+    }
+}
+
+/// Runs a task that the caller took from a queue.
+pub(crate) fn dispatch(task: Runnable) -> Ran {
+    let raw = task.into_raw();
+    // SAFETY: the queue slot came with the runtime's reference.
+    let header = unsafe { raw.as_ref() };
+    let region = &header.region;
+    let kernel = &region.kernel;
+    let snapshot = header.state.transition_to_polling();
+    let word_seen = region.word.load();
+    kernel.emit(EventKind::TaskPolled, header.path, 0, || header.lane() as u64);
+
+    if header.has(ENDED) {
+        return poll_finalizers(raw);
+    }
+    let cancelled = snapshot.is_cancelled() || word_seen != 0;
+    if cancelled {
+        enter_phase(header, Phase::CancelRequested);
+        if !header.has(POLLED | CLOSER) && !mutant!(PollsTheUnpolled) {
+            // R-CAN-8: nothing was begun, so there is nothing to clean up.
+            return end_body(raw, Ended::Cancelled(header.reason_or_shutdown()));
+        }
+    }
+    // A closer is not forced: its region is, and it only waits for that to end.
+    let forced = snapshot.is_forced() || (region.word.is_forced() && !mutant!(NeverForced));
+    if forced && !header.has(CLOSER) {
+        return force(raw);
+    }
+    if cancelled || snapshot.has_news() {
+        push_down(header);
+    }
+    if !mutant!(QuotaFree) {
+        charge_poll(header);
+    }
+    header.set(POLLED);
+    header.clear(YIELDED);
+    let polled = poll_body(raw);
+    match polled {
+        Ok(Poll::Pending) => pending(raw, word_seen),
+        Ok(Poll::Ready(())) => settle(raw),
+        Err(payload) => end_body(raw, Ended::Panicked(payload)),
+    }
+}
+
+fn poll_body(raw: NonNull<Header>) -> Result<Poll<()>, PanicPayload> {
+    // SAFETY: the driver holds the runtime's reference during the poll.
+    let (header, waker) = unsafe { (raw.as_ref(), waker::borrowed(raw)) };
+    let mut polled = Poll::Pending;
+    header.region.kernel.platform.guard(&mut || {
+        // SAFETY: `POLLING` is held since `transition_to_polling`.
+        polled = unsafe { erased::poll(raw, &mut Context::from_waker(&waker)) };
+    })?;
+    Ok(polled)
+}
+
+/// The future waits. Links the task into its region the first time, then lets go of it.
+fn pending(raw: NonNull<Header>, word_seen: u32) -> Ran {
+    // SAFETY: the runtime's reference is still ours.
+    let header = unsafe { raw.as_ref() };
+    let yielded = header.has(YIELDED);
+    if !header.has(ENROLLED) && !yielded {
+        // SAFETY: alive, of this region, and unlinked in `complete` before the reference is given up.
+        let word_now = header.region.enrol(&unsafe { Member::new(raw) });
+        if word_now != word_seen {
+            // The canceller may have walked the list just before: what it would have told us, we
+            // tell ourselves. We are polling, so this only sets the bits.
+            let _ = header.state.transition_to_news();
+        }
+    }
+    match header.state.transition_to_pending(yielded) {
+        PendingAction::Idle => Ran::Idle,
+        // SAFETY: `Again` leaves the queue slot with us.
+        PendingAction::Again => Ran::Again(unsafe { Runnable::from_raw(raw) }),
+    }
+}
+
+/// The cleanup budget is spent: the future is dropped where it waits (R-CAN-4).
+fn force(raw: NonNull<Header>) -> Ran {
+    // SAFETY: the runtime's reference is ours.
+    let header = unsafe { raw.as_ref() };
+    header.set(WAS_FORCED);
+    enter_phase(header, Phase::CancelRequested);
+    header
+        .region
+        .kernel
+        .emit(EventKind::Forced, header.path, header.path.as_u64(), || 0);
+    header.region.kernel.stats.forced.fetch_add(1, Ordering::Relaxed);
+    end_body(raw, Ended::Cancelled(header.reason_or_shutdown()))
+}
+
+/// Drops the body and stores how it ended.
+fn end_body(raw: NonNull<Header>, ended: Ended) -> Ran {
+    // SAFETY: the runtime's reference is ours.
+    let header = unsafe { raw.as_ref() };
+    let mut ended = Some(ended);
+    let dropped = header.region.kernel.platform.guard(&mut || {
+        if let Some(ended) = ended.take() {
+            // SAFETY: `POLLING` is held.
+            unsafe { erased::end(raw, ended) };
+        }
+    });
+    if let Err(payload) = dropped {
+        // A panic in the drop of the future is a panic of the task (R-PAN-1). The first outcome
+        // took the future's place, so nothing of it is left to drop.
+        // SAFETY: `POLLING` is held.
+        unsafe { erased::end(raw, Ended::Panicked(payload)) };
+    }
+    settle(raw)
+}
+
+/// The body is gone and the outcome stored: run the task's finalizers, or complete it.
+fn settle(raw: NonNull<Header>) -> Ran {
+    // SAFETY: the runtime's reference is ours.
+    let header = unsafe { raw.as_ref() };
+    header.set(ENDED);
+    let leaked = header.permits.swap(0, Ordering::Relaxed);
+    if leaked > 0 {
+        header.region.permits_leaked(header.path, leaked);
+    }
+    let finalizers = header
+        .cold_if_any()
+        .map(|cold| cold.finalizers.lock().take())
+        .filter(|list| !list.is_empty());
+    let Some(finalizers) = finalizers else {
+        return complete(raw);
+    };
+    if mutant!(PanicSkipsFinalizers) {
+        // SAFETY: the outcome is stored and `POLLING` is held.
+        if unsafe { erased::summary(raw) }.severity == Severity::Panicked {
+            return complete(raw);
+        }
+    }
+    enter_phase(header, Phase::Finalizing);
+    header.state.reference_add();
+    // SAFETY: counted in the line above.
+    let task = unsafe { TaskRef::from_counted(raw) };
+    *header.cold().finalizing.lock() = Some(FinalizerRun::new(task, header.path, finalizers));
+    match header.state.transition_to_pending(true) {
+        // SAFETY: a yield always keeps the queue slot.
+        PendingAction::Idle | PendingAction::Again => Ran::Again(unsafe { Runnable::from_raw(raw) }),
+    }
+}
+
+fn poll_finalizers(raw: NonNull<Header>) -> Ran {
+    // SAFETY: the driver holds the runtime's reference during the poll.
+    let (header, waker) = unsafe { (raw.as_ref(), waker::borrowed(raw)) };
+    header.clear(YIELDED);
+    // Taken out while it runs: a finalizer is user code, and no lock is held around it.
+    let run = header.cold().finalizing.lock().take();
+    let Some(mut run) = run else {
+        return complete(raw);
+    };
+    match run.poll(&mut Context::from_waker(&waker)) {
+        Poll::Ready(tally) => {
+            header.region.finalizers_done(tally);
+            complete(raw)
+        }
+        Poll::Pending => {
+            *header.cold().finalizing.lock() = Some(run);
+            pending(raw, header.region.word.load())
+        }
+    }
+}
+
+/// Everything of the task is over: tell the policy, the joiner and the region, and let go.
+fn complete(raw: NonNull<Header>) -> Ran {
+    // SAFETY: the runtime's reference is ours and is given up at the end.
+    let task = unsafe { TaskRef::from_counted(raw) };
+    let region = Arc::clone(&task.region);
+    let kernel = &region.kernel;
+    // SAFETY: the outcome is stored, and `POLLING` is held until `transition_to_done`.
+    let summary = unsafe { erased::summary(raw) };
+    let forced = task.has(WAS_FORCED);
+    let unpolled = !task.has(POLLED);
+    enter_phase(&task, Phase::Done);
+    kernel.emit(EventKind::TaskDone, task.path, region.path.as_u64(), || {
+        summary.severity as u64 | u64::from(forced) << 8 | u64::from(unpolled) << 9
+    });
+    if let Some(cold) = task.cold_if_any() {
+        let mut limits = cold.limits.lock();
+        let timers = [limits.deadline_timer.take(), limits.force_timer.take()];
+        drop(limits);
+        kernel.cancel_timers(timers);
+    }
+    let background = task.has(BACKGROUND);
+    region.child_ended(ChildEnd {
+        path: task.path,
+        summary,
+        forced,
+        unpolled,
+        background,
+    });
+    if task.has(ENROLLED) {
+        // SAFETY: alive, and of this region.
+        region.unenrol(&unsafe { Member::new(raw) });
+    }
+    let action = task.state.transition_to_done();
+    if !action.handle {
+        let dropped = kernel.platform.guard(&mut || {
+            // SAFETY: there is no handle, so the outcome is the completer's.
+            unsafe { erased::discard(raw) };
+        });
+        if let Err(payload) = dropped {
+            region.drop_panicked(payload);
+        }
+    }
+    if action.wake_joiner {
+        // SAFETY: the completer saw `JOIN_WAKER`, so the waker is its own.
+        if let Some(waker) = unsafe { erased::join_waker(raw) }.take() {
+            waker.wake();
+        }
+    }
+    kernel.release_admission();
+    region.exit(background);
+    Ran::Done
+}
+
+fn enter_phase(header: &Header, next: Phase) {
+    if let Some(before) = header.advance_phase(next) {
+        header
+            .region
+            .kernel
+            .emit(EventKind::PhaseChanged, header.path, before as u64, || next as u64);
+    }
+}
+
+impl Header {
+    /// The reason this task was asked to stop, by itself or through its region.
+    pub(crate) fn cancel_reason(&self) -> Option<CancelReason> {
+        let own = self
+            .cold_if_any()
+            .filter(|_| self.is_cancelled())
+            .and_then(|cold| cold.cancel.reason());
+        let region = self.region.word.reason();
+        match (own, region) {
+            (Some(own), Some(region)) if region.kind().rank() > own.kind().rank() => Some(region),
+            (Some(own), _) => Some(own),
+            (None, region) => region,
+        }
+    }
+
+    /// When the cleanup budget of this task's cancel is spent.
+    pub(crate) fn force_limit(&self) -> Option<Time> {
+        let own = self.cold_if_any().and_then(|cold| cold.cancel.force_at());
+        let region = self.region.word.force_at();
+        [own, region].into_iter().flatten().min()
+    }
+
+    fn reason_or_shutdown(&self) -> CancelReason {
+        self.cancel_reason().unwrap_or_else(|| {
+            CancelReason::new(
+                CancelKind::Shutdown,
+                self.region.path,
+                self.region.kernel.now(),
+                "the driver was dropped",
+            )
+        })
+    }
+
+    /// A checkpoint or a wait of this task saw the request.
+    pub(crate) fn observe_cancel(&self) {
+        // A poll that is under way when the request comes skips the dispatch that would say so.
+        enter_phase(self, Phase::CancelRequested);
+        enter_phase(self, Phase::Draining);
+    }
+}
+
+/// Passes the task's cancellation, and that of regions inside it, to the scopes it has open.
+fn push_down(header: &Header) {
+    let Some(cold) = header.cold_if_any() else {
+        return;
+    };
+    let scopes = cold.scopes.lock().clone();
+    if scopes.is_empty() {
+        return;
+    }
+    let own = header.cancel_reason();
+    let limit = header.force_limit();
+    for scope in scopes {
+        scope.pull(own.as_ref(), limit);
+    }
+}
+
+fn charge_poll(header: &Header) {
+    let left = header.polls_left.load(Ordering::Relaxed);
+    if left == u32::MAX {
+        return;
+    }
+    if left == 0 {
+        crate::region::quota_spent(&header.counted(), "the poll quota is spent");
+    } else {
+        header.polls_left.store(left - 1, Ordering::Relaxed);
+    }
+}
+
+impl Header {
+    /// One more counted reference to this task.
+    pub(crate) fn counted(&self) -> TaskRef {
+        self.state.reference_add();
+        // SAFETY: counted in the line above; every header lives in a cell.
+        unsafe { TaskRef::from_counted(NonNull::from(self)) }
+    }
+}
+
+/// A `Runnable` was dropped instead of run: its region keeps the task until the sweep.
+pub(super) fn abandon(raw: NonNull<Header>) {
+    // SAFETY: the queue slot came with the runtime's reference, which the list now stands for.
+    let header = unsafe { raw.as_ref() };
+    // SAFETY: alive, of this region, and unlinked in `complete`.
+    let _ = header.region.enrol(&unsafe { Member::new(raw) });
+}
+
+/// Drops the future of every task that a region still has, then those of the regions that loses.
+///
+/// For a driver that goes away without shutdown: finalizers are dropped unrun.
+pub(crate) fn sweep(root: &Arc<RegionCore>) {
+    let kernel = Arc::clone(&root.kernel);
+    kernel.begin_sweep(root);
+    while let Some(region) = kernel.next_to_sweep() {
+        while let Some(member) = region.pop_member() {
+            let raw = member.into_raw();
+            // SAFETY: members are alive; the list stood for the runtime's reference.
+            let header = unsafe { raw.as_ref() };
+            if !header.state.transition_to_swept() {
+                continue;
+            }
+            if let Some(cold) = header.cold_if_any() {
+                cold.finalizers.lock().abandon();
+                let under_way = cold.finalizing.lock().take();
+                drop(under_way);
+            }
+            let _ = if header.has(ENDED) {
+                complete(raw)
+            } else {
+                force(raw)
+            };
+        }
+        region.with_finalizers(Finalizers::abandon);
+        region.closed();
+    }
+}

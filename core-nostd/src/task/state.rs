@@ -1,0 +1,280 @@
+//! The state word of a task: every atomic transition of the cell is a method here.
+//!
+//! Owns the bits and their orderings; callers hold no ordering knowledge. It does not know what a
+//! future, a queue or a region is.
+//!
+//! One word holds flags and a reference count:
+//!
+//! | bit | set by | cleared by | meaning |
+//! |---|---|---|---|
+//! | `SCHEDULED` | wake, cancel news, spawn, yield | start of a poll | is in a queue, or must be queued when the poll ends |
+//! | `POLLING` | start of a poll | end of a poll, completion | one driver has exclusive access to the future |
+//! | `DONE` | completion | never | the outcome is stored; the future is gone |
+//! | `NEWS` | cancel news | start of a poll | cancellation must be pushed into the task's scopes before it is polled |
+//! | `CANCELLED` | `Task::cancel`, deadline, quota | never | this task itself was asked to stop |
+//! | `FORCED` | cleanup budget spent | never | the next dispatch drops the future |
+//! | `HANDLE` | spawn | drop of the handle | somebody may still ask for the outcome |
+//! | `JOIN_WAKER` | joiner | joiner, while not `DONE` | the join waker is full and belongs to the completer |
+//!
+//! References: one of the runtime (queue slot, poll or idle list; released at completion), one of
+//! the handle, one of the task's own `Cx`, one per waker.
+
+use crate::mutants::mutant;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+
+const SCHEDULED: usize = 1 << 0;
+const POLLING: usize = 1 << 1;
+const DONE: usize = 1 << 2;
+const NEWS: usize = 1 << 3;
+const CANCELLED: usize = 1 << 4;
+const FORCED: usize = 1 << 5;
+const HANDLE: usize = 1 << 6;
+const JOIN_WAKER: usize = 1 << 7;
+const REFERENCE: usize = 1 << 8;
+
+/// What a caller that made a task runnable must do.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WakeAction {
+    /// The caller now owns the queue slot: hand the task to the executor.
+    Schedule,
+    /// Somebody else already has the slot, or the task is done.
+    Nothing,
+}
+
+/// What the poller must do when the future returned `Pending`.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PendingAction {
+    /// The task waits; a waker will bring it back.
+    Idle,
+    /// It was woken while being polled, or it yielded: queue it again.
+    Again,
+}
+
+/// What the completer owes to the handle.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompleteAction {
+    /// A handle exists: the outcome is its property now.
+    pub handle: bool,
+    /// The join waker is full and belongs to the completer.
+    pub wake_joiner: bool,
+}
+
+/// What the joiner may do.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinAction {
+    /// The outcome is there and belongs to the joiner.
+    Take,
+    /// The join waker belongs to the joiner: fill it, then call [`State::join_waker_set`].
+    Fill,
+}
+
+/// A moment's view of the flags.
+#[derive(Debug, Clone, Copy)]
+pub struct Snapshot(usize);
+
+impl Snapshot {
+    /// Cancellation must be pushed into the task's scopes.
+    pub fn has_news(self) -> bool {
+        self.0 & NEWS != 0
+    }
+    /// This task itself was asked to stop.
+    pub fn is_cancelled(self) -> bool {
+        self.0 & CANCELLED != 0
+    }
+    /// The future must be dropped.
+    pub fn is_forced(self) -> bool {
+        self.0 & FORCED != 0
+    }
+    /// The future is being polled now.
+    pub fn is_polling(self) -> bool {
+        self.0 & POLLING != 0
+    }
+    /// The outcome is stored.
+    pub fn is_done(self) -> bool {
+        self.0 & DONE != 0
+    }
+}
+
+/// The state word. See the module header for bits, owners and references.
+#[derive(Debug)]
+pub struct State(AtomicUsize);
+
+impl State {
+    /// A task under construction: held by its spawner as if it were being polled, with the
+    /// references of the runtime, the handle and the `Cx`.
+    pub fn spawning() -> Self {
+        Self(AtomicUsize::new(POLLING | HANDLE | 3 * REFERENCE))
+    }
+
+    /// The flags now. `Acquire`: what was written before a flag was set is visible.
+    pub fn load(&self) -> Snapshot {
+        Snapshot(self.0.load(Ordering::Acquire))
+    }
+
+    /// The spawner is done: the task may be queued. The caller owns the slot.
+    pub fn transition_to_spawned(&self) {
+        // Cancel news may have arrived meanwhile; both bits survive. Release publishes the future.
+        self.0
+            .fetch_xor(POLLING | SCHEDULED, Ordering::AcqRel);
+    }
+
+    /// Makes the task runnable (R-SCH-2: remembered once, one slot).
+    pub fn transition_to_woken(&self) -> WakeAction {
+        if mutant!(WakeWhilePollingLost) && self.load().is_polling() {
+            return WakeAction::Nothing;
+        }
+        // Release: what the waker did before waking is visible to the poll it causes.
+        self.wake_action(self.0.fetch_or(SCHEDULED, Ordering::AcqRel))
+    }
+
+    /// Makes the task runnable with cancel news: a scope above it was cancelled.
+    pub fn transition_to_news(&self) -> WakeAction {
+        self.wake_action(self.0.fetch_or(SCHEDULED | NEWS, Ordering::AcqRel))
+    }
+
+    /// Makes the task runnable and cancelled. The reason was stored before.
+    pub fn transition_to_cancelled(&self) -> WakeAction {
+        self.wake_action(
+            self.0
+                .fetch_or(SCHEDULED | NEWS | CANCELLED, Ordering::AcqRel),
+        )
+    }
+
+    /// Makes the task runnable and forced.
+    pub fn transition_to_forced(&self) -> WakeAction {
+        self.wake_action(
+            self.0
+                .fetch_or(SCHEDULED | NEWS | FORCED, Ordering::AcqRel),
+        )
+    }
+
+    fn wake_action(&self, before: usize) -> WakeAction {
+        if before & (SCHEDULED | POLLING | DONE) == 0 {
+            WakeAction::Schedule
+        } else {
+            WakeAction::Nothing
+        }
+    }
+
+    /// The driver took the task from its queue and is about to poll it.
+    pub fn transition_to_polling(&self) -> Snapshot {
+        let mut current = self.0.load(Ordering::Relaxed);
+        loop {
+            debug_assert!(current & SCHEDULED != 0 && current & (POLLING | DONE) == 0);
+            let next = (current & !(SCHEDULED | NEWS)) | POLLING;
+            // Acquire: sees what every waker did before its wake, which this poll answers.
+            match self.0.compare_exchange_weak(
+                current,
+                next,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Snapshot(current),
+                Err(now) => current = now,
+            }
+        }
+    }
+
+    /// The sweep of a dropped driver takes a task out of its idle list. `false`: it is done.
+    pub fn transition_to_swept(&self) -> bool {
+        self.0.fetch_or(POLLING | FORCED, Ordering::AcqRel) & (DONE | POLLING) == 0
+    }
+
+    /// The future returned `Pending`; `yielded` asks for another turn at once.
+    pub fn transition_to_pending(&self, yielded: bool) -> PendingAction {
+        let mut current = self.0.load(Ordering::Relaxed);
+        loop {
+            let again = yielded || current & SCHEDULED != 0;
+            let next = (current & !POLLING) | if again { SCHEDULED } else { 0 };
+            // Release: the next poller, on whichever thread, sees what this poll wrote.
+            match self.0.compare_exchange_weak(
+                current,
+                next,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) if again => return PendingAction::Again,
+                Ok(_) => return PendingAction::Idle,
+                Err(now) => current = now,
+            }
+        }
+    }
+
+    /// The outcome is stored. Called once, by whoever polls.
+    pub fn transition_to_done(&self) -> CompleteAction {
+        // Release publishes the outcome to the joiner; Acquire sees its waker.
+        let before = self.0.fetch_xor(POLLING | DONE, Ordering::AcqRel);
+        debug_assert!(before & POLLING != 0 && before & DONE == 0);
+        CompleteAction {
+            handle: before & HANDLE != 0,
+            wake_joiner: before & JOIN_WAKER != 0,
+        }
+    }
+
+    /// The joiner looks for the outcome, or claims the join waker to fill it.
+    pub fn transition_to_joining(&self) -> JoinAction {
+        let mut current = self.0.load(Ordering::Acquire);
+        loop {
+            if current & DONE != 0 {
+                return JoinAction::Take;
+            }
+            if current & JOIN_WAKER == 0 {
+                return JoinAction::Fill;
+            }
+            // Take the waker back before it may be replaced: from here the completer leaves it alone.
+            match self.0.compare_exchange_weak(
+                current,
+                current & !JOIN_WAKER,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return JoinAction::Fill,
+                Err(now) => current = now,
+            }
+        }
+    }
+
+    /// The joiner filled the join waker. `Take`: the task completed meanwhile and will not wake it.
+    pub fn join_waker_set(&self) -> JoinAction {
+        let mut current = self.0.load(Ordering::Acquire);
+        loop {
+            if current & DONE != 0 {
+                return JoinAction::Take;
+            }
+            match self.0.compare_exchange_weak(
+                current,
+                current | JOIN_WAKER,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return JoinAction::Fill,
+                Err(now) => current = now,
+            }
+        }
+    }
+
+    /// The handle goes away. `true`: the task is done and the outcome is the handle's to drop.
+    pub fn transition_to_unhandled(&self) -> bool {
+        self.0.fetch_and(!HANDLE, Ordering::AcqRel) & DONE != 0
+    }
+
+    /// One more waker or `Cx`.
+    pub fn reference_add(&self) {
+        // Relaxed: a new reference is made from an existing one (as in `Arc::clone`).
+        let before = self.0.fetch_add(REFERENCE, Ordering::Relaxed);
+        assert!(before <= usize::MAX / 2, "too many wakers of one task");
+    }
+
+    /// One reference less. `true`: it was the last, the caller frees the cell.
+    #[must_use]
+    pub fn reference_drop(&self) -> bool {
+        // AcqRel: every use through another reference happens before the cell is freed.
+        let before = self.0.fetch_sub(REFERENCE, Ordering::AcqRel);
+        debug_assert!(before >= REFERENCE);
+        before / REFERENCE == 1
+    }
+}

@@ -1,0 +1,241 @@
+//! The half that polls: lanes, turns, and running a body to its end.
+
+use alloc::sync::Arc;
+use core::fmt;
+
+use asupersync_core::lanes::{Arbiter, Lane, Waiting};
+use asupersync_core::queue::Fifo;
+use asupersync_core::trace::TraceSink;
+use asupersync_core::{
+    Config, Driver, Error, Executor, LocalRegion, Platform, Ran, Runnable, Spawner, Stats,
+    TaskError, Time,
+};
+
+use crate::shared::Shared;
+use crate::timed::TimedLane;
+
+/// How many timers one turn fires before it polls.
+const TIMERS_PER_TURN: usize = 256;
+/// How many polls pass between two looks at the timers.
+const POLLS_PER_TIMER_LOOK: u32 = 64;
+/// How many polls a turn of `block_on` and `shut_down` has.
+const POLLS_PER_TURN: u32 = 128;
+
+/// What is left after a turn.
+#[must_use = "an idle driver has to wait, a busy one to be called again"]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// There is more to do now.
+    More,
+    /// Nothing is runnable; a timer is due at this time, if any.
+    Idle(Option<Time>),
+}
+
+/// Polls the tasks of one runtime on one thread.
+///
+/// Not `Send`: it is where futures that may not move live and die. Dropping it drops them;
+/// [`shut_down`](Self::shut_down) first for an orderly end.
+pub struct LocalDriver {
+    driver: Driver,
+    queues: Queues,
+}
+
+/// Everything but the driver itself, so that a turn can run while the driver is lent to `block_on`.
+struct Queues {
+    lanes: Lanes,
+    shared: Arc<Shared>,
+    platform: Arc<dyn Platform>,
+}
+
+/// The queues behind the arbiter.
+struct Lanes {
+    arbiter: Arbiter,
+    cancel: Fifo,
+    timed: TimedLane,
+    ready: Fifo,
+}
+
+impl LocalDriver {
+    /// A runtime on `platform` that admits at most `capacity` tasks at once.
+    ///
+    /// A capacity of zero admits nothing: every spawn fails with `AtCapacity`. Memory: one queue
+    /// entry of 32 bytes a task is reserved here, and nothing on a wake.
+    pub fn new(platform: Arc<dyn Platform>, capacity: usize) -> Self {
+        Self::with_config(platform, capacity, Config::default(), None)
+    }
+
+    /// [`new`](Self::new) with settings, and a sink for trace events.
+    pub fn with_config(
+        platform: Arc<dyn Platform>,
+        capacity: usize,
+        config: Config,
+        sink: Option<Arc<dyn TraceSink>>,
+    ) -> Self {
+        let capacity = capacity.min(asupersync_core::CHILDREN_MAX);
+        let shared = Arc::new(Shared::new(Arc::clone(&platform), capacity));
+        let executor: Arc<dyn Executor> = Arc::<Shared>::clone(&shared);
+        let lanes = Lanes {
+            arbiter: Arbiter::new(config.cancel_streak_limit),
+            cancel: Fifo::new(),
+            timed: TimedLane::with_capacity(capacity),
+            ready: Fifo::new(),
+        };
+        Self {
+            driver: Driver::new(Arc::clone(&platform), executor, config, sink),
+            queues: Queues {
+                lanes,
+                shared,
+                platform,
+            },
+        }
+    }
+
+    /// Fires what is due and polls at most `polls` tasks, from every queue and lane (R-SCH-5).
+    ///
+    /// Bounded (R-SCH-3): the platform has control again after `polls` polls.
+    pub fn turn(&mut self, polls: u32) -> Turn {
+        self.queues.turn(&mut self.driver, polls)
+    }
+
+    /// Runs `body` in a region of its own until it, and everything in it, has ended.
+    ///
+    /// `idle` is called when nothing is runnable, with the time of the next timer: it waits for
+    /// [`Platform::pend`] or for that time, and may return early.
+    ///
+    /// # Errors
+    /// As [`Driver::block_on`].
+    pub fn block_on<T, E, F>(
+        &mut self,
+        body: F,
+        mut idle: impl FnMut(Option<Time>),
+    ) -> Result<T, E>
+    where
+        E: TaskError,
+        F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
+    {
+        let Self { driver, queues } = self;
+        driver.block_on(
+            body,
+            |driver| queues.turn(driver, POLLS_PER_TURN),
+            |turn| {
+                if let Turn::Idle(until) = turn {
+                    idle(until);
+                }
+            },
+        )
+    }
+
+    /// Cancels the root region with `Shutdown` and drives until it is closed (R-CAN-7).
+    pub fn shut_down(&mut self, mut idle: impl FnMut(Option<Time>)) {
+        self.driver.request_shutdown();
+        while !self.driver.is_shut_down() {
+            if let Turn::Idle(until) = self.turn(POLLS_PER_TURN)
+                && !self.driver.is_shut_down()
+            {
+                idle(until);
+            }
+        }
+    }
+
+    /// Spawns into the root region, which lives as long as the runtime.
+    pub fn spawner(&self) -> Spawner<Error> {
+        self.driver.spawner()
+    }
+
+    /// The runtime's counters.
+    pub fn stats(&self) -> Stats {
+        self.driver.stats()
+    }
+
+    /// The lanes' counters.
+    pub fn arbiter(&self) -> &Arbiter {
+        &self.queues.lanes.arbiter
+    }
+}
+
+impl Queues {
+    fn turn(&mut self, driver: &mut Driver, polls: u32) -> Turn {
+        self.shared.wake_up();
+        let mut left = polls;
+        loop {
+            let fired = driver.fire_timers(TIMERS_PER_TURN);
+            let batch = left.min(POLLS_PER_TIMER_LOOK);
+            let polled = self.poll(driver, batch);
+            left -= polled;
+            if left == 0 || (polled < batch && fired == 0) {
+                return self.rest(driver);
+            }
+        }
+    }
+
+    /// Polls up to `batch` tasks and says how many.
+    fn poll(&mut self, driver: &mut Driver, batch: u32) -> u32 {
+        for polled in 0..batch {
+            self.collect();
+            let Some(task) = self.lanes.pop() else {
+                return polled;
+            };
+            if let Ok(Ran::Again(task)) = driver.run(task) {
+                self.lanes.push(task);
+            }
+        }
+        batch
+    }
+
+    /// Sorts what came in into the lanes.
+    fn collect(&mut self) {
+        let Self { lanes, shared, .. } = self;
+        shared.inbox().drain(|task| lanes.push(task));
+    }
+
+    fn rest(&mut self, driver: &Driver) -> Turn {
+        self.collect();
+        if !self.lanes.is_empty() || !self.shared.fall_asleep() {
+            return Turn::More;
+        }
+        // Read after the sleep flag is up: a timer set from now on interrupts the sleep.
+        let until = driver.next_deadline();
+        if until.is_some_and(|at| at <= driver.now()) {
+            self.shared.wake_up();
+            return Turn::More;
+        }
+        self.platform.arm(until);
+        Turn::Idle(until)
+    }
+}
+
+impl Lanes {
+    fn is_empty(&self) -> bool {
+        self.cancel.is_empty() && self.timed.is_empty() && self.ready.is_empty()
+    }
+
+    /// Queues a task where it belongs now; that is not read again while it waits.
+    fn push(&mut self, task: Runnable) {
+        match task.lane() {
+            Lane::Cancel => self.cancel.push_back(task),
+            Lane::Timed => self.timed.push(task),
+            Lane::Ready => self.ready.push_back(task),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Runnable> {
+        let waiting = Waiting {
+            cancel: !self.cancel.is_empty(),
+            timed: !self.timed.is_empty(),
+            ready: !self.ready.is_empty(),
+        };
+        match self.arbiter.pick(waiting)? {
+            Lane::Cancel => self.cancel.pop_front(),
+            Lane::Timed => self.timed.pop(),
+            Lane::Ready => self.ready.pop_front(),
+        }
+    }
+}
+
+impl fmt::Debug for LocalDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalDriver")
+            .field("stats", &self.driver.stats())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,27 @@
+//! One thread's executor: takes wakes from anywhere, polls in three lanes, never allocates to wake.
+//!
+//! Owns the queues and the loop. What tasks, regions and cancellation mean is the core's; when to
+//! sleep and what time it is, the platform's. A platform's own loop calls [`LocalDriver::turn`] and, when
+//! that says `Idle`, waits for `Platform::pend` or for the time it named.
+//!
+//! ```text
+//! any thread, any interrupt                    the driving thread
+//!   waker ── schedule ──> inbox ── turn ──┬──> cancel lane ──┐
+//!                           │             ├──> timed lane  ──┼── arbiter ──> Driver::run
+//!                           │             └──> ready lane  ──┘
+//!                           └── pend, only if the driver sleeps
+//! ```
+//!
+//! Fixed capacity: the timed lane's storage is reserved when the driver is made, the other queues are
+//! links inside the tasks. A spawn past the capacity fails with `AtCapacity`; what was admitted can
+//! always be queued.
+
+#![no_std]
+
+extern crate alloc;
+
+mod driver;
+mod shared;
+mod timed;
+
+pub use driver::{LocalDriver, Turn};

@@ -1,0 +1,69 @@
+//! The project's commands, `cargo xtask <command>`; there are no other scripts.
+//!
+//! One file per command. What they run is data: the tools are a table in `tools`, the steps of the suite a
+//! table in `steps`, the rules of the matrix a table in `matrix::ids`.
+
+mod forward;
+mod matrix;
+mod run;
+mod setup;
+mod steps;
+mod test;
+mod tidy;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The project's commands"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing; says what and why first
+    Setup(setup::Args),
+    /// Run the whole test suite, step by step
+    Test(test::Args),
+    /// Run the order pipeline on std and in the lab, and print its ledger
+    Demo(forward::Args),
+    /// Run the command line of the lab: run, replay, export
+    Lab(forward::Args),
+    /// Run the benchmarks side by side with their peers
+    Bench(forward::Args),
+    /// Check the models of the lock-free protocols
+    Loom(forward::Args),
+    /// Write docs/traceability.md: which test and which mutant stands behind each rule
+    Matrix(matrix::Args),
+    /// Check the source rules that no compiler checks
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Setup(args) => setup::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Demo(args) => forward::demo(&args),
+        Command::Lab(args) => forward::lab(&args),
+        Command::Bench(args) => forward::bench(&args),
+        Command::Loom(args) => forward::loom(&args),
+        Command::Matrix(args) => matrix::run(&args),
+        Command::Tidy => tidy::run(),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

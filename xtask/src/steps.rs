@@ -1,0 +1,241 @@
+//! The steps of the test suite, as data. The order is: cheap checks first, long runs last.
+
+use std::process::Command;
+
+use crate::tools;
+use crate::workspace;
+
+/// What a step runs, and how its result is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A check that holds or not: counts as one.
+    Check,
+    /// `cargo test`: counts its tests.
+    Tests,
+}
+
+/// One step.
+pub struct Step {
+    pub name: &'static str,
+    /// What a green result means.
+    pub proves: &'static str,
+    pub kind: Kind,
+    pub env: &'static [(&'static str, &'static str)],
+    /// The command line; `cargo xtask` means this very program.
+    pub words: &'static [&'static str],
+    /// The step is reported as not run when this tool is missing.
+    pub tool: Option<&'static str>,
+}
+
+/// `cfg(loom)` changes every crate that knows it, so its build lives apart from the normal one.
+pub const LOOM_ENV: &[(&str, &str)] = &[
+    ("RUSTFLAGS", "--cfg loom"),
+    ("CARGO_TARGET_DIR", "target/loom"),
+    ("LOOM_MAX_PREEMPTIONS", "2"),
+];
+/// The models, optimised: exploring is what takes the time, not building.
+pub const LOOM: &[&str] = &[
+    "cargo",
+    "test",
+    "-p",
+    "asupersync-loom-tests",
+    "--release",
+    "--no-fail-fast",
+];
+
+/// The whole suite.
+pub const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        proves: "the code is formatted",
+        kind: Kind::Check,
+        env: &[],
+        words: &["cargo", "fmt", "--all", "--check"],
+        tool: None,
+    },
+    Step {
+        name: "tidy",
+        proves: "source rules, layering and dependency closures hold",
+        kind: Kind::Check,
+        env: &[],
+        words: &["cargo", "xtask", "tidy"],
+        tool: None,
+    },
+    Step {
+        name: "matrix",
+        proves: "every rule that is due has its tests and its mutant, and the page is up to date",
+        kind: Kind::Check,
+        env: &[],
+        words: &["cargo", "xtask", "matrix", "--check"],
+        tool: None,
+    },
+    Step {
+        name: "deny",
+        proves: "licences and sources of all dependencies are allowed",
+        kind: Kind::Check,
+        env: &[],
+        words: &["cargo", "deny", "check", "bans", "licenses", "sources"],
+        tool: Some("cargo-deny"),
+    },
+    Step {
+        name: "clippy",
+        proves: "no lint in any target",
+        kind: Kind::Check,
+        env: &[],
+        words: &[
+            "cargo",
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+        tool: None,
+    },
+    Step {
+        name: "no_std",
+        proves: "core and the local executor build without std, with the locks of bare metal",
+        kind: Kind::Check,
+        env: &[],
+        words: &[
+            "cargo",
+            "check",
+            "-p",
+            "asupersync-core",
+            "-p",
+            "asupersync-local",
+            "--no-default-features",
+            "--features",
+            "asupersync-core/critical-section",
+        ],
+        tool: None,
+    },
+    Step {
+        name: "tests",
+        proves: "unit tests, laws, the conformance kit on std and in the lab",
+        kind: Kind::Tests,
+        env: &[],
+        words: &[
+            "cargo",
+            "test",
+            "--workspace",
+            "--exclude",
+            "asupersync-loom-tests",
+            "--exclude",
+            "asupersync-benches",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--examples",
+            "--no-fail-fast",
+        ],
+        tool: None,
+    },
+    Step {
+        name: "doc",
+        proves: "the examples in the documentation run",
+        kind: Kind::Tests,
+        env: &[],
+        words: &[
+            "cargo",
+            "test",
+            "--workspace",
+            "--exclude",
+            "asupersync-loom-tests",
+            "--exclude",
+            "asupersync-benches",
+            "--doc",
+            "--no-fail-fast",
+        ],
+        tool: None,
+    },
+    Step {
+        name: "loom",
+        proves: "the lock-free protocols hold in every interleaving of the models, and the models can fail",
+        kind: Kind::Tests,
+        env: LOOM_ENV,
+        words: LOOM,
+        tool: None,
+    },
+    Step {
+        name: "mutants",
+        proves: "the conformance kit kills every seeded bug of the kernel",
+        kind: Kind::Tests,
+        env: &[
+            ("RUSTFLAGS", "--cfg asupersync_mutants"),
+            ("CARGO_TARGET_DIR", "target/mutants"),
+        ],
+        words: &[
+            "cargo",
+            "test",
+            "-p",
+            "asupersync-conformance",
+            "--test",
+            "mutants",
+            "--no-fail-fast",
+        ],
+        tool: None,
+    },
+    Step {
+        name: "seeds",
+        proves: "10,000 lab seeds of the scenarios, no oracle fails",
+        kind: Kind::Check,
+        env: &[],
+        words: &[
+            "cargo",
+            "run",
+            "--release",
+            "-p",
+            "asupersync-conformance",
+            "--bin",
+            "seeds",
+            "--",
+            "10000",
+        ],
+        tool: None,
+    },
+];
+
+impl Step {
+    /// The process that runs the step.
+    pub fn command(&self) -> Command {
+        let mut command = match self.words {
+            ["cargo", "xtask", args @ ..] => {
+                let mut command = match std::env::current_exe() {
+                    Ok(this) => Command::new(this),
+                    Err(_) => tools::command(&["cargo", "xtask"]),
+                };
+                command.args(args);
+                command
+            }
+            words => tools::command(words),
+        };
+        command
+            .current_dir(workspace::root())
+            .envs(self.env.iter().copied());
+        command
+    }
+
+    /// The command line as a user would type it in the root folder.
+    pub fn line(&self) -> String {
+        let mut line = String::new();
+        for (name, value) in self.env {
+            line.push_str(&format!("{name}='{value}' "));
+        }
+        line + &self.words.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_tools_exist() {
+        for (index, step) in STEPS.iter().enumerate() {
+            assert!(STEPS[..index].iter().all(|other| other.name != step.name));
+            assert!(step.tool.is_none_or(|name| tools::named(name).is_some()));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The tools that the commands call: what each is for, how to find it, how to install it.
+
+use std::process::{Command, Stdio};
+
+use crate::workspace;
+
+/// Which command cannot do without a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// Everything that builds.
+    Demo,
+    /// Only the test suite.
+    Test,
+    /// Nothing: the suite says so plainly when it is missing. Installed by `setup --extra`.
+    Extra,
+}
+
+/// How a missing tool is installed.
+pub enum Install {
+    /// A component of the Rust toolchain.
+    Rustup(&'static str),
+    /// Packages of Debian and its descendants.
+    Apt(&'static [&'static str]),
+    /// A binary crate, built from source with its own lock file.
+    Cargo(&'static str),
+}
+
+/// One tool.
+pub struct Tool {
+    pub name: &'static str,
+    pub why: &'static str,
+    pub need: Need,
+    /// A command that succeeds exactly if the tool is there.
+    pub check: &'static [&'static str],
+    pub install: Install,
+}
+
+/// All tools, most needed first.
+pub const TOOLS: &[Tool] = &[
+    Tool {
+        name: "C compiler",
+        why: "rustc links every program through it",
+        need: Need::Demo,
+        check: &["cc", "--version"],
+        install: Install::Apt(&["gcc", "libc6-dev"]),
+    },
+    Tool {
+        name: "rustfmt",
+        why: "the suite checks that the code is formatted",
+        need: Need::Test,
+        check: &["cargo", "fmt", "--version"],
+        install: Install::Rustup("rustfmt"),
+    },
+    Tool {
+        name: "clippy",
+        why: "the suite allows no lint",
+        need: Need::Test,
+        check: &["cargo", "clippy", "--version"],
+        install: Install::Rustup("clippy"),
+    },
+    Tool {
+        name: "cargo-deny",
+        why: "checks licences and sources of the dependencies; `tidy` covers the hard bans without it",
+        need: Need::Extra,
+        check: &["cargo", "deny", "--version"],
+        install: Install::Cargo("cargo-deny"),
+    },
+];
+
+impl Tool {
+    /// Whether the tool is there.
+    pub fn is_present(&self) -> bool {
+        command(self.check)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    }
+
+    /// The commands that install it, in order.
+    pub fn install_commands(&self) -> Vec<Vec<&'static str>> {
+        match self.install {
+            Install::Rustup(component) => vec![vec!["rustup", "component", "add", component]],
+            Install::Cargo(name) => vec![vec!["cargo", "install", "--locked", name]],
+            Install::Apt(packages) => {
+                let sudo: &[&str] = if is_root() { &[] } else { &["sudo"] };
+                let update = [sudo, &["apt-get", "update"]].concat();
+                let install = [sudo, &["apt-get", "install", "--yes"], packages].concat();
+                vec![update, install]
+            }
+        }
+    }
+}
+
+/// The tool of this name.
+pub fn named(name: &str) -> Option<&'static Tool> {
+    TOOLS.iter().find(|tool| tool.name == name)
+}
+
+/// A command from words; `cargo` is the one that started us.
+pub fn command(words: &[&str]) -> Command {
+    let (program, args) = words.split_first().unwrap_or((&"true", &[]));
+    let mut command = match *program {
+        "cargo" => workspace::cargo(),
+        other => Command::new(other),
+    };
+    command.args(args);
+    command
+}
+
+fn is_root() -> bool {
+    Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
