@@ -369,7 +369,8 @@ pub fn idle_bytes(tasks: u64) -> Vec<Contestant> {
             heap::start();
             // Room for the tasks and for the one that is the body: what is reserved for them is part of their price.
             let mut runtime = Runtime::builder().capacity(tasks as usize + 1).build();
-            let ended = runtime.block_on(async |region| {
+            // Cancelled at its end, so it returns the cancel; what counts is that every task has ended.
+            let _ = runtime.block_on(async |region| {
                 handles.extend((0..tasks).map(|number| start(region, number)));
                 for _ in 0..2 {
                     region.yield_now().await?;
@@ -379,10 +380,6 @@ pub fn idle_bytes(tasks: u64) -> Vec<Contestant> {
                 region.cancel("the benchmark is over");
                 Ok::<(), Error>(())
             });
-            assert!(
-                ended.is_err(),
-                "a region that was cancelled does not return a value"
-            );
             assert!(handles.iter().all(Task::is_finished));
             growth as f64 / tasks as f64
         })

@@ -53,17 +53,6 @@ impl CancelKind {
         }
     }
 
-    /// How long what is asked has to clean up before it is dropped; shorter for stronger kinds.
-    pub const fn cleanup_budget(self) -> Duration {
-        match self {
-            Self::User => Duration::from_secs(5),
-            Self::Timeout | Self::ScopeDone => Duration::from_secs(2),
-            Self::FailFast | Self::RaceLost | Self::ParentCancelled => Duration::from_secs(1),
-            Self::Shutdown => Duration::from_millis(500),
-            Self::Poisoned => Duration::from_millis(1),
-        }
-    }
-
     /// The name in reports.
     pub const fn name(self) -> &'static str {
         match self {
@@ -97,6 +86,65 @@ impl CancelKind {
 impl fmt::Display for CancelKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// How long what is asked to stop has to clean up before it is dropped: always finite, and no longer
+/// for a stronger kind than for a weaker one.
+///
+/// ```
+/// use asupersync_core::{CancelKind, CleanupBudgets};
+/// use core::time::Duration;
+///
+/// let patient = CleanupBudgets::default();
+/// assert!(patient.of(CancelKind::Shutdown) < patient.of(CancelKind::User));
+/// assert_eq!(patient.scaled(1, 10).of(CancelKind::User), Duration::from_millis(500));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CleanupBudgets {
+    numerator: u32,
+    denominator: u32,
+}
+
+impl Default for CleanupBudgets {
+    fn default() -> Self {
+        Self {
+            numerator: 1,
+            denominator: 1,
+        }
+    }
+}
+
+impl CleanupBudgets {
+    /// `numerator / denominator` of the defaults; a denominator of zero counts as one. At most a
+    /// thousand times the defaults, at least a nanosecond each.
+    #[must_use]
+    pub const fn scaled(self, numerator: u32, denominator: u32) -> Self {
+        Self {
+            numerator,
+            denominator: if denominator == 0 { 1 } else { denominator },
+        }
+    }
+
+    /// The time that a request of this kind leaves. By default 5 s for `User`, 2 s for `Timeout` and
+    /// `ScopeDone`, 1 s for `FailFast`, `RaceLost` and `ParentCancelled`, 500 ms for `Shutdown` and
+    /// 1 ms for `Poisoned`.
+    pub const fn of(self, kind: CancelKind) -> Duration {
+        let millis: u64 = match kind {
+            CancelKind::User => 5_000,
+            CancelKind::Timeout | CancelKind::ScopeDone => 2_000,
+            CancelKind::FailFast | CancelKind::RaceLost | CancelKind::ParentCancelled => 1_000,
+            CancelKind::Shutdown => 500,
+            CancelKind::Poisoned => 1,
+        };
+        let default = millis * 1_000_000;
+        let scaled = default.saturating_mul(self.numerator as u64) / self.denominator as u64;
+        let most = default * 1_000;
+        Duration::from_nanos(match scaled {
+            0 => 1,
+            scaled if scaled > most => most,
+            scaled => scaled,
+        })
     }
 }
 

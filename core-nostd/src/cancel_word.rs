@@ -5,6 +5,7 @@
 //! and `scope`.
 
 use crate::cancel::CancelReason;
+use crate::kernel::Config;
 use crate::mutants::mutant;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU32, Ordering};
@@ -83,15 +84,16 @@ impl CancelWord {
         &self,
         request: CancelReason,
         limit: Option<Time>,
-        depth_max: usize,
+        config: &Config,
     ) -> Option<Accepted> {
-        let budget_ends = request.at().saturating_add(request.kind().cleanup_budget());
+        let budget = config.cleanup.of(request.kind());
+        let budget_ends = request.at().saturating_add(budget);
         let mut detail = self.detail.lock();
         let first = detail.reason.is_none();
         let reason = if mutant!(WeakerReplaces) {
             request
         } else {
-            CancelReason::strengthen(detail.reason.as_ref(), request, depth_max)?
+            CancelReason::strengthen(detail.reason.as_ref(), request, config.cause_depth_max)?
         };
         let force_at = [detail.force_at, limit, Some(budget_ends)]
             .into_iter()

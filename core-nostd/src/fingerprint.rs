@@ -339,18 +339,20 @@ mod tests {
     }
 
     /// What the hash sees of an event.
-    fn letter(event: &Event) -> (u8, u64, u64, u64) {
+    type Letter = (u8, u64, u64, u64);
+
+    fn letter(event: &Event) -> Letter {
         let is_timer = event.kind.name().starts_with("Timer");
         let object = if is_timer { 0 } else { event.object };
         (event.kind as u8, event.actor.as_u64(), object, event.arg)
     }
 
-    fn word(events: &[Event]) -> Vec<(u8, u64, u64, u64)> {
+    fn word(events: &[Event]) -> Vec<Letter> {
         events.iter().map(letter).collect()
     }
 
     /// Every linearisation of the trace that `events` stands for, by swapping neighbours.
-    fn class_of(events: &[Event]) -> BTreeMap<Vec<(u8, u64, u64, u64)>, Vec<Event>> {
+    fn class_of(events: &[Event]) -> BTreeMap<Vec<Letter>, Vec<Event>> {
         let mut class = BTreeMap::from([(word(events), events.to_vec())]);
         let mut fresh = vec![events.to_vec()];
         while let Some(events) = fresh.pop() {

@@ -9,7 +9,7 @@ use core::num::NonZeroU64;
 use core::task::Waker;
 use core::time::Duration;
 
-use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind};
+use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind, CleanupBudgets};
 use crate::diagnostic::Diagnostic;
 use crate::executor::Executor;
 use crate::mutants::mutant;
@@ -44,6 +44,8 @@ pub struct Config {
     pub cancel_streak_limit: u32,
     /// How many links a chain of causes keeps.
     pub cause_depth_max: usize,
+    /// How long what is asked to stop has to clean up, by kind.
+    pub cleanup: CleanupBudgets,
     /// The time each finalizer has.
     pub finalizer_budget: Duration,
     /// How long a closing region waits for obligations that outlived its children.
@@ -61,6 +63,7 @@ impl Default for Config {
         Self {
             cancel_streak_limit: 16,
             cause_depth_max: CAUSE_DEPTH_MAX,
+            cleanup: CleanupBudgets::default(),
             finalizer_budget: Duration::from_secs(1),
             obligation_budget: Duration::from_secs(2),
             leak_response: LeakResponse::Log,

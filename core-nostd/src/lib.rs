@@ -70,7 +70,7 @@ pub mod lock;
 mod wait;
 
 pub use budget::Budget;
-pub use cancel::{CAUSE_DEPTH_MAX, CancelKind, CancelReason, Cancelled};
+pub use cancel::{CAUSE_DEPTH_MAX, CancelKind, CancelReason, Cancelled, CleanupBudgets};
 pub use cx::{Cx, CxBase, LocalCx};
 pub use diagnostic::Diagnostic;
 pub use driver::{Driver, ForeignTask};
@@ -101,5 +101,6 @@ pub use timer::{Interval, MissedTicks};
 pub mod internal {
     pub use crate::cancel_word::CancelWord;
     pub use crate::region::gate::Gate;
+    pub use crate::sync::Mutex;
     pub use crate::task::state::State;
 }

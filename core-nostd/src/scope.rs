@@ -7,10 +7,11 @@
 
 use alloc::sync::Arc;
 
-use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind, CancelReason};
+use crate::cancel::{CancelKind, CancelReason};
 use crate::cancel_word::{Accepted, CancelWord};
 use crate::cx::CxBase;
 use crate::error::SpawnError;
+use crate::kernel::Config;
 use crate::mutants::mutant;
 use crate::path::PathId;
 use crate::region::RegionCore;
@@ -93,9 +94,7 @@ impl Scope {
             return None;
         }
         let kind = reason.kind();
-        let accepted = self
-            .word
-            .request(reason, limit, kernel.config.cause_depth_max)?;
+        let accepted = self.word.request(reason, limit, &kernel.config)?;
         kernel.emit(EventKind::CancelRequested, self.path, self.path.as_u64(), || {
             kind as u64
         });
@@ -104,7 +103,7 @@ impl Scope {
 
     /// Takes over what is asked of the scope's surroundings: of its parent scope, or, at the top,
     /// of the task (`own`). Masks, and what lies below them, take over nothing.
-    pub(crate) fn pull(&self, own: Option<&CancelReason>, own_limit: Option<Time>) {
+    pub(crate) fn pull(&self, own: Option<&CancelReason>, own_limit: Option<Time>, config: &Config) {
         if matches!(self.kind, ScopeKind::Mask) && !mutant!(MaskLeaky) {
             return;
         }
@@ -121,7 +120,7 @@ impl Scope {
                 }
             }
             _ => {
-                let _ = self.word.request(inherited, limit, CAUSE_DEPTH_MAX);
+                let _ = self.word.request(inherited, limit, config);
             }
         }
     }
@@ -184,7 +183,8 @@ impl OpenScope {
             None => task.cancel_reason(),
             Some(_) => None,
         };
-        scope.pull(own.as_ref(), task.force_limit());
+        let config = &task.region.kernel.config;
+        scope.pull(own.as_ref(), task.force_limit(), config);
         Self { scope, task }
     }
 
@@ -237,7 +237,7 @@ impl OpenScope {
         let scopes = self.task.cold().scopes.lock().clone();
         for scope in scopes {
             if scope.parent.is_some() {
-                scope.pull(None, None);
+                scope.pull(None, None, &self.task.region.kernel.config);
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns the record, the stable numbers of the event kinds, the sink seam and a bounded ring that
 //! keeps the newest events. Does not own file formats (the lab does) nor the hash of a run
-//! ([`fingerprint`](crate::fingerprint)). Everything in a record is a number that means the same on
+//! ([`Fingerprint`](crate::Fingerprint)). Everything in a record is a number that means the same on
 //! every target: no addresses, no pointer widths, no text.
 //!
 //! The sequence of records is the *deterministic section* of a trace (R-DET-1): each record is

@@ -13,6 +13,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use asupersync_core::PathId;
 use asupersync_core::trace::{Event, EventKind};
@@ -122,16 +123,18 @@ fn tracks_of(events: &[Event]) -> Tracks {
 /// The records made so far, and the position on the axis in nanoseconds.
 struct Picture {
     tracks: Tracks,
-    records: Vec<Value>,
+    /// Position, shortest last, record: viewers nest slices that begin together in this order.
+    records: Vec<(u64, Reverse<u64>, Value)>,
     now: u64,
 }
 
 impl Picture {
     fn name_tracks(&mut self, name: &impl Fn(PathId) -> Option<String>) {
         for (group, title) in Group::ALL {
-            self.records.push(json!({
+            let record = json!({
                 "ph": "M", "pid": group as u64, "name": "process_name", "args": { "name": title },
-            }));
+            });
+            self.records.push((0, Reverse(u64::MAX), record));
         }
         for ((group, path), number) in &self.tracks {
             let path = PathId::from_u64(*path);
@@ -143,10 +146,11 @@ impl Picture {
                 (None, Group::Regions) => format!("region {number} ({path})"),
                 (None, Group::CleanUp) => format!("clean-up {number} ({path})"),
             };
-            self.records.push(json!({
+            let record = json!({
                 "ph": "M", "pid": *group as u64, "tid": number,
                 "name": "thread_name", "args": { "name": title },
-            }));
+            });
+            self.records.push((0, Reverse(u64::MAX), record));
         }
     }
 
@@ -159,19 +163,21 @@ impl Picture {
             .unwrap_or(RUNTIME_TRACK)
     }
 
-    fn record(&mut self, phase: &str, track: (Group, u64), at: u64, mut record: Value) {
+    fn record(&mut self, phase: &str, track: (Group, u64), at: u64, dur: u64, mut record: Value) {
         record["ph"] = phase.into();
         record["pid"] = (track.0 as u64).into();
         record["tid"] = self.tracks.get(&track).copied().unwrap_or(0).into();
         // Microseconds; exact to the nanosecond for the first 104 days.
         record["ts"] = (at as f64 / 1_000.0).into();
-        self.records.push(record);
+        if phase == "X" {
+            record["dur"] = (dur as f64 / 1_000.0).into();
+        }
+        self.records.push((at, Reverse(dur), record));
     }
 
     fn slice(&mut self, track: (Group, u64), from: u64, name: &str, args: Value) {
-        let dur = self.now.saturating_sub(from) as f64 / 1_000.0;
-        let record = json!({ "name": name, "cat": "slice", "dur": dur, "args": args });
-        self.record("X", track, from, record);
+        let record = json!({ "name": name, "cat": "slice", "args": args });
+        self.record("X", track, from, self.now.saturating_sub(from), record);
     }
 
     fn instant(&mut self, event: &Event) {
@@ -183,16 +189,16 @@ impl Picture {
                 "arg": format!("{:#x}", event.arg),
             },
         });
-        self.record("i", self.track(event.actor), self.now, record);
+        self.record("i", self.track(event.actor), self.now, 0, record);
     }
 
     /// An arrow's end, bound to the slice around it.
     fn arrow(&mut self, phase: &str, name: &str, number: u64, track: (Group, u64), at: u64) {
         let record = json!({ "name": name, "cat": "arrow", "id": number, "bp": "e" });
-        self.record(phase, track, at, record);
+        self.record(phase, track, at, 0, record);
     }
 
-    fn into_json(self, trace: &Trace) -> String {
+    fn into_json(mut self, trace: &Trace) -> String {
         let header = trace.header();
         let about = json!({
             "scenario": header.scenario, "seed": header.seed.to_string(), "profile": header.profile,
@@ -201,7 +207,9 @@ impl Picture {
         });
         let mut out =
             format!("{{\"displayTimeUnit\":\"ns\",\"otherData\":{about},\"traceEvents\":[");
-        for (index, record) in self.records.iter().enumerate() {
+        // Stable: what shares position and length stays in the order of the events.
+        self.records.sort_by_key(|(at, dur, _)| (*at, *dur));
+        for (index, (_, _, record)) in self.records.iter().enumerate() {
             out.push_str(if index == 0 { "\n" } else { ",\n" });
             out.push_str(&record.to_string());
         }
@@ -240,6 +248,8 @@ impl Open {
             EventKind::TaskSpawned => {
                 self.tasks.entry(event.object).or_insert(now);
                 self.parents.insert(event.object, event.arg);
+                // The root region is never opened by anyone.
+                self.regions.entry(event.arg).or_insert((0, now));
                 let here = (picture.track(event.actor), now);
                 self.spawned.insert(event.object, here);
                 picture.instant(event);
@@ -428,9 +438,9 @@ mod tests {
         assert_eq!(
             child,
             [
+                slice("task", 4.0, 25.0),
                 slice("poll", 7.0, 12.0),
-                slice("poll", 21.0, 25.0),
-                slice("task", 4.0, 25.0)
+                slice("poll", 21.0, 25.0)
             ]
         );
     }
@@ -459,6 +469,16 @@ mod tests {
             .zip(of_phase(&records, "f"))
             .map(|(from, to)| {
                 assert_eq!(from["id"], to["id"]);
+                for end in [from, to] {
+                    let track = (end["pid"].as_u64().unwrap(), end["tid"].as_u64().unwrap());
+                    let at = end["ts"].as_f64().unwrap();
+                    let around = slices(&records, track);
+                    assert!(
+                        around
+                            .iter()
+                            .any(|(_, from, to)| (*from..*to).contains(&at))
+                    );
+                }
                 let name = from["name"].as_str().unwrap();
                 (
                     name,

@@ -67,9 +67,10 @@ impl Runtime {
 
     /// Asks every task to stop and returns when the root region is closed (R-CAN-7).
     ///
-    /// Takes at most the cleanup budgets, unless a task blocks in a poll.
-    pub fn shut_down(mut self) {
+    /// Takes at most the cleanup budgets, unless a task blocks in a poll. Returns the last counters.
+    pub fn shut_down(mut self) -> Stats {
         self.drain();
+        self.stats()
     }
 
     /// The runtime's counters.

@@ -1,1 +1,24 @@
-//! Placeholder while the kernel is brought up.
+//! The conformance kit: what every port of asupersync has to pass, as data.
+//!
+//! Owns the scenario catalogue and the [`Harness`] seam. A scenario is an ordinary program with
+//! [`Probe`] marks; a harness runs it in a fresh runtime of its platform and hands back a
+//! [`Record`]; [`check`] says what is wrong with it. `no_std`: a port runs the same catalogue on a board.
+//!
+//! A scenario says what it needs beyond the common set ([`Need`]); a harness that does not offer it skips
+//! the scenario and lists it.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(feature = "hosts")]
+extern crate std;
+
+mod harness;
+#[cfg(feature = "hosts")]
+pub mod hosts;
+mod probe;
+pub mod scenarios;
+
+pub use harness::{Body, Harness, Need, Record, Scenario, Setup, Summary, check, run_all};
+pub use probe::Probe;

@@ -180,8 +180,8 @@ impl RegionCore {
             return;
         }
         let kind = reason.kind();
-        let depth_max = self.kernel.config.cause_depth_max;
-        let Some(Accepted { force_at, .. }) = self.word.request(reason, limit, depth_max) else {
+        let config = &self.kernel.config;
+        let Some(Accepted { force_at, .. }) = self.word.request(reason, limit, config) else {
             return;
         };
         self.kernel

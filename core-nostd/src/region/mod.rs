@@ -532,10 +532,7 @@ pub(crate) fn cancel_task(
     let reason = CancelReason::new(kind, origin, kernel.now(), message);
     let limit = task.region.word.force_at();
     let cold = task.cold();
-    let Some(accepted) = cold
-        .cancel
-        .request(reason, limit, kernel.config.cause_depth_max)
-    else {
+    let Some(accepted) = cold.cancel.request(reason, limit, &kernel.config) else {
         return;
     };
     kernel.emit(EventKind::CancelRequested, task.path, task.path.as_u64(), || {

@@ -365,7 +365,7 @@ fn push_down(header: &Header) {
     let own = header.cancel_reason();
     let limit = header.force_limit();
     for scope in scopes {
-        scope.pull(own.as_ref(), limit);
+        scope.pull(own.as_ref(), limit, &header.region.kernel.config);
     }
 }
 
