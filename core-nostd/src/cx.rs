@@ -23,7 +23,6 @@ use crate::region::{
     Tracing, hash_name, run_inline,
 };
 use crate::scope::Scope;
-use crate::sync::atomic::Ordering;
 use crate::task::{Phase, TaskRef};
 use crate::time::Time;
 use crate::trace::EventKind;
@@ -84,9 +83,9 @@ impl CxBase {
     }
 
     /// R-OWN-5: only the task that is being polled may use its context.
+    #[inline]
     pub(crate) fn assert_own(&self) {
-        let checks = self.task.region.kernel.config.check_foreign_cx;
-        if checks && !mutant!(ForeignCxAccepted) && !self.task.is_polling() {
+        if self.task.is_checked() && !mutant!(ForeignCxAccepted) && !self.task.is_polling() {
             Misuse::ForeignCx.raise();
         }
     }
@@ -107,6 +106,7 @@ impl CxBase {
     }
 
     /// The look that every wait starts with.
+    #[inline]
     pub(crate) fn poll_cancelled(&self) -> Result<(), Cancelled> {
         self.assert_own();
         if !self.is_cancel_requested() {
@@ -116,6 +116,7 @@ impl CxBase {
     }
 
     /// Whether this context was asked to stop, without observing it.
+    #[inline]
     pub fn is_cancel_requested(&self) -> bool {
         match &self.scope {
             Some(scope) => scope.word().is_cancelled(),
@@ -283,6 +284,9 @@ impl CxBase {
     /// Enters an owned obligation into the ledger of the surrounding region; `None` if it is full.
     pub(crate) fn enter_obligation(&self, kind: ObligationKind) -> Option<ObligationToken> {
         self.assert_own();
+        if mutant!(OwnedPermitUnledgered) {
+            return None;
+        }
         let region = self.region_core();
         let entry = Entry {
             kind,
@@ -335,12 +339,20 @@ impl CxBase {
 
     // ------------------------------------------------------------ hooks of waits
 
+    #[inline]
     fn touch(&self, kind: EventKind, id: &ObjectId, arg: u64) {
-        let kernel = &self.task.region.kernel;
-        if kernel.is_traced() {
-            let name = id.name(|| self.next_path());
-            kernel.emit(kind, self.task.path, name, || arg);
+        if self.task.is_traced() {
+            self.record_touch(kind, id, arg);
         }
+    }
+
+    #[cold]
+    fn record_touch(&self, kind: EventKind, id: &ObjectId, arg: u64) {
+        let name = id.name(|| self.next_path());
+        self.task
+            .region
+            .kernel
+            .emit(kind, self.task.path, name, || arg);
     }
 
     pub(crate) fn wait_started(&self, id: &ObjectId) {
@@ -356,20 +368,22 @@ impl CxBase {
     }
 
     /// A borrowed permit was reserved: counted in the task's header (R-OBL-3).
-    pub(crate) fn permit_reserved(&self, id: &ObjectId) {
-        self.task.permits.fetch_add(1, Ordering::Relaxed);
-        self.touch(EventKind::Reserved, id, ObligationKind::SendPermit as u64);
+    #[inline]
+    pub(crate) fn permit_reserved(&self, id: &ObjectId, kind: ObligationKind) {
+        self.task.permit_add();
+        self.touch(EventKind::Reserved, id, kind as u64);
     }
 
     /// A borrowed permit was committed or aborted.
-    pub(crate) fn permit_resolved(&self, id: &ObjectId, committed: bool) {
-        self.task.permits.fetch_sub(1, Ordering::Relaxed);
-        let kind = if committed {
+    #[inline]
+    pub(crate) fn permit_resolved(&self, id: &ObjectId, kind: ObligationKind, committed: bool) {
+        self.task.permit_drop();
+        let event = if committed {
             EventKind::Committed
         } else {
             EventKind::Aborted
         };
-        self.touch(kind, id, ObligationKind::SendPermit as u64);
+        self.touch(event, id, kind as u64);
     }
 }
 

@@ -70,8 +70,10 @@ mod tests {
     // proves: R-DET-1
     #[test]
     fn the_derivation_never_changes_silently() {
+        // Computed by a separate implementation of the formula in the docs of `child`.
         let first = PathId::ROOT.child(0);
-        assert_eq!(first.as_u64(), 0x0cba_57b2_d9b3_a0de);
-        assert_eq!(first.child(u32::MAX).as_u64(), 0);
+        assert_eq!(first.as_u64(), 0x12c2_c0a3_12a3_0281);
+        assert_eq!(PathId::ROOT.child(1).as_u64(), 0x9df4_f0ac_b7c0_7772);
+        assert_eq!(first.child(u32::MAX).as_u64(), 0x11bd_2daa_1f22_3f9e);
     }
 }

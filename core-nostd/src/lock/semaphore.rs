@@ -238,7 +238,7 @@ pub struct SemaphorePermit<'a> {
 impl<'a> SemaphorePermit<'a> {
     #[inline]
     fn new(semaphore: &'a Semaphore, cx: &'a CxBase, n: u32) -> Self {
-        cx.permit_reserved(&semaphore.object);
+        cx.permit_reserved(&semaphore.object, ObligationKind::Lease);
         Self { semaphore, cx, n }
     }
 
@@ -251,7 +251,7 @@ impl<'a> SemaphorePermit<'a> {
 impl Drop for SemaphorePermit<'_> {
     fn drop(&mut self) {
         // To give a lease back is its normal end, hence a commit.
-        self.cx.permit_resolved(&self.semaphore.object, true);
+        self.cx.permit_resolved(&self.semaphore.object, ObligationKind::Lease, true);
         release(self.semaphore, self.n, Some(self.cx));
     }
 }

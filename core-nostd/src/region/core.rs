@@ -392,7 +392,7 @@ impl RegionCore {
     }
 
     /// A task ended with borrowed permits that were forgotten, not dropped.
-    pub(crate) fn permits_leaked(&self, task: PathId, count: u16) {
+    pub(crate) fn permits_leaked(&self, task: PathId, count: u32) {
         self.kernel.emit(EventKind::Leaked, task, task.as_u64(), || {
             ObligationKind::SendPermit as u64
         });

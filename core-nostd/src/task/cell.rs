@@ -43,6 +43,10 @@ pub(super) const WAS_FORCED: u16 = 1 << 6;
 pub(super) const TIMED: u16 = 1 << 7;
 /// It closes a region whose own future was dropped: never forced, never dropped unpolled.
 pub(super) const CLOSER: u16 = 1 << 8;
+/// The runtime records events; copied here so that a look costs no walk to the kernel.
+const TRACED: u16 = 1 << 9;
+/// Every use of the task's `Cx` is checked (R-OWN-5); copied here for the same reason.
+const CHECKED: u16 = 1 << 10;
 
 /// The untyped front of a task cell: what queues, wakers and regions see.
 ///
@@ -59,7 +63,7 @@ pub struct Header {
     cold: OnceBox<Cold>,
     ordinal: AtomicU32,
     pub(super) polls_left: AtomicU32,
-    pub(crate) permits: AtomicU16,
+    permits: AtomicU32,
     phase: AtomicU8,
     flags: AtomicU16,
     pub(crate) priority: u8,
@@ -124,6 +128,31 @@ impl Header {
 
     pub(crate) fn request_yield(&self) {
         self.set(YIELDED);
+    }
+
+    pub(crate) fn is_traced(&self) -> bool {
+        self.has(TRACED)
+    }
+
+    pub(crate) fn is_checked(&self) -> bool {
+        self.has(CHECKED)
+    }
+
+    /// One borrowed permit more. Only the polling thread counts, so a load and a store suffice.
+    pub(crate) fn permit_add(&self) {
+        let count = self.permits.load(Ordering::Relaxed);
+        self.permits.store(count.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// One borrowed permit less.
+    pub(crate) fn permit_drop(&self) {
+        let count = self.permits.load(Ordering::Relaxed);
+        self.permits.store(count.saturating_sub(1), Ordering::Relaxed);
+    }
+
+    /// The borrowed permits that the body never resolved.
+    pub(super) fn take_permits(&self) -> u32 {
+        self.permits.swap(0, Ordering::Relaxed)
     }
 
     pub(crate) fn polls_left(&self) -> u32 {
@@ -247,6 +276,12 @@ where
         if with.closer {
             flags |= CLOSER;
         }
+        if with.region.kernel.is_traced() {
+            flags |= TRACED;
+        }
+        if with.region.kernel.config.check_foreign_cx {
+            flags |= CHECKED;
+        }
         if with.timed {
             flags |= TIMED;
         }
@@ -262,7 +297,7 @@ where
                 cold: OnceBox::new(),
                 ordinal: AtomicU32::new(0),
                 polls_left: AtomicU32::new(with.poll_quota),
-                permits: AtomicU16::new(0),
+                permits: AtomicU32::new(0),
                 phase: AtomicU8::new(Phase::Running as u8),
                 flags: AtomicU16::new(flags),
                 priority: with.priority,

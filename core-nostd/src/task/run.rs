@@ -201,7 +201,7 @@ fn settle(raw: NonNull<Header>) -> Ran {
     // SAFETY: the runtime's reference is ours.
     let header = unsafe { raw.as_ref() };
     header.set(ENDED);
-    let leaked = header.permits.swap(0, Ordering::Relaxed);
+    let leaked = header.take_permits();
     if leaked > 0 {
         header.region.permits_leaked(header.path, leaked);
     }

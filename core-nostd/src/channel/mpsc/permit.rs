@@ -21,7 +21,7 @@ impl<'a, T> Permit<'a, T> {
     /// A permit for a slot that the caller has just reserved.
     #[inline]
     pub(super) fn new(sender: &'a Sender<T>, cx: &'a CxBase) -> Self {
-        cx.permit_reserved(&sender.shared.object);
+        cx.permit_reserved(&sender.shared.object, ObligationKind::SendPermit);
         Self { sender, cx }
     }
 
@@ -31,9 +31,9 @@ impl<'a, T> Permit<'a, T> {
     pub fn send(self, value: T) -> Sent<T> {
         let (sender, cx) = self.into_parts();
         let sent = sender.shared.commit(value);
-        cx.permit_resolved(&sender.shared.object, sent.is_delivered());
+        cx.permit_resolved(&sender.shared.object, ObligationKind::SendPermit, sent.is_delivered());
         if mutant!(DoubleCommit) {
-            cx.permit_resolved(&sender.shared.object, true);
+            cx.permit_resolved(&sender.shared.object, ObligationKind::SendPermit, true);
         }
         sent
     }
@@ -42,7 +42,7 @@ impl<'a, T> Permit<'a, T> {
     pub fn into_owned(self) -> OwnedPermit<T> {
         let (sender, cx) = self.into_parts();
         let token = cx.enter_obligation(ObligationKind::SendPermit);
-        cx.permit_resolved(&sender.shared.object, false);
+        cx.permit_resolved(&sender.shared.object, ObligationKind::SendPermit, false);
         OwnedPermit::new(sender.clone(), token)
     }
 
@@ -58,7 +58,7 @@ impl<'a, T> Permit<'a, T> {
 
 impl<T> Drop for Permit<'_, T> {
     fn drop(&mut self) {
-        self.cx.permit_resolved(&self.sender.shared.object, false);
+        self.cx.permit_resolved(&self.sender.shared.object, ObligationKind::SendPermit, false);
         if !mutant!(AbortKeepsSlot) {
             release(&*self.sender.shared, 1, Some(self.cx));
         }
