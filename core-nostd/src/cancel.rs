@@ -280,8 +280,13 @@ impl CancelReason {
         if kind == self.kind() {
             return self.clone();
         }
-        Self::new(kind, self.origin(), self.at(), "what is around it was cancelled")
-            .caused_by(self, CAUSE_DEPTH_MAX)
+        Self::new(
+            kind,
+            self.origin(),
+            self.at(),
+            "what is around it was cancelled",
+        )
+        .caused_by(self, CAUSE_DEPTH_MAX)
     }
 }
 
@@ -358,3 +363,227 @@ impl fmt::Display for Cancelled {
 }
 
 impl core::error::Error for Cancelled {}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::ToString;
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::{Arc, CAUSE_DEPTH_MAX, CancelKind, CancelReason, Cancelled};
+    use crate::path::PathId;
+    use crate::time::Time;
+
+    /// Weakest to strongest, one of each rank.
+    const LADDER: [CancelKind; 7] = [
+        CancelKind::User,
+        CancelKind::Timeout,
+        CancelKind::ScopeDone,
+        CancelKind::FailFast,
+        CancelKind::ParentCancelled,
+        CancelKind::Shutdown,
+        CancelKind::Poisoned,
+    ];
+
+    fn reason(kind: CancelKind, at: u64, origin: u64) -> CancelReason {
+        let (at, origin) = (Time::from_nanos(at), PathId::from_u64(origin));
+        CancelReason::new(kind, origin, at, format!("{kind} of {origin}"))
+    }
+
+    /// Few moments and few origins, so that ties are common.
+    fn a_request() -> impl Strategy<Value = CancelReason> {
+        (1..=8_u8, 0..3_u64, 0..3_u64).prop_map(|(kind, at, origin)| {
+            reason(CancelKind::from_u8(kind).expect("a kind"), at, origin)
+        })
+    }
+
+    fn requests() -> impl Strategy<Value = Vec<CancelReason>> {
+        proptest::collection::vec(a_request(), 1..12)
+    }
+
+    /// What is in force after all requests, in this order.
+    fn after(requests: &[CancelReason], depth_max: usize) -> CancelReason {
+        let mut current = None;
+        for request in requests {
+            let replaced = CancelReason::strengthen(current.as_ref(), request.clone(), depth_max);
+            current = replaced.or(current);
+        }
+        current.expect("at least one request")
+    }
+
+    /// What decides between requests; the smallest wins.
+    fn precedence(reason: &CancelReason) -> (core::cmp::Reverse<u8>, Time, PathId) {
+        let rank = core::cmp::Reverse(reason.kind().rank());
+        (rank, reason.at(), reason.origin())
+    }
+
+    fn kinds(reason: &CancelReason) -> Vec<CancelKind> {
+        reason.chain().map(CancelReason::kind).collect()
+    }
+
+    proptest! {
+        // proves: R-CAN-1
+        #[test]
+        fn a_repeated_request_changes_nothing(requests in requests()) {
+            let current = after(&requests, CAUSE_DEPTH_MAX);
+            for request in requests.into_iter().chain([current.clone()]) {
+                let again = CancelReason::strengthen(Some(&current), request, CAUSE_DEPTH_MAX);
+                prop_assert_eq!(again, None);
+            }
+        }
+
+        // proves: R-CAN-1
+        #[test]
+        fn the_rank_never_falls(requests in requests()) {
+            let ranks: Vec<u8> = (1..=requests.len())
+                .map(|count| after(&requests[..count], CAUSE_DEPTH_MAX).kind().rank())
+                .collect();
+            prop_assert!(ranks.is_sorted());
+        }
+
+        // proves: R-CAN-1
+        #[test]
+        fn who_wins_does_not_depend_on_the_order(
+            (one, other) in requests().prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle())),
+        ) {
+            let best = one.iter().map(precedence).min().expect("at least one request");
+            prop_assert_eq!(precedence(&after(&one, CAUSE_DEPTH_MAX)), best);
+            prop_assert_eq!(precedence(&after(&other, CAUSE_DEPTH_MAX)), best);
+        }
+
+        #[test]
+        fn every_cause_is_weaker_than_what_it_caused(requests in requests()) {
+            let ranks: Vec<u8> = after(&requests, CAUSE_DEPTH_MAX)
+                .chain()
+                .map(|link| link.kind().rank())
+                .collect();
+            prop_assert!(ranks.is_sorted_by(|effect, cause| effect > cause));
+        }
+
+        #[test]
+        fn the_chain_is_bounded(requests in requests(), depth_max in 0..20_usize) {
+            prop_assert!(after(&requests, depth_max).depth() <= depth_max.max(2));
+        }
+    }
+
+    #[test]
+    fn a_stronger_request_keeps_the_weaker_as_its_cause() {
+        for pair in LADDER.windows(2) {
+            let (weak, strong) = (reason(pair[0], 1, 1), reason(pair[1], 9, 9));
+            let new = CancelReason::strengthen(Some(&weak), strong.clone(), CAUSE_DEPTH_MAX)
+                .expect("the stronger replaces the weaker");
+            assert_eq!(new.kind(), strong.kind());
+            assert_eq!((new.at(), new.origin()), (strong.at(), strong.origin()));
+            assert_eq!(new.message(), strong.message());
+            assert_eq!(new.cause(), Some(&weak));
+            assert!(!new.truncated());
+            let back = CancelReason::strengthen(Some(&strong), weak, CAUSE_DEPTH_MAX);
+            assert_eq!(back, None, "the weaker changes nothing");
+        }
+    }
+
+    #[test]
+    fn of_equal_ranks_the_smaller_moment_then_origin_stays() {
+        let replaces = |current: (u64, u64), request: (u64, u64)| {
+            let current = reason(CancelKind::FailFast, current.0, current.1);
+            let request = reason(CancelKind::RaceLost, request.0, request.1);
+            CancelReason::strengthen(Some(&current), request, CAUSE_DEPTH_MAX).is_some()
+        };
+        assert!(replaces((5, 1), (4, 9)), "earlier");
+        assert!(!replaces((4, 9), (5, 1)), "later");
+        assert!(replaces((4, 9), (4, 1)), "same moment, smaller origin");
+        assert!(!replaces((4, 1), (4, 9)), "same moment, larger origin");
+        assert!(!replaces((4, 1), (4, 1)), "same moment and origin");
+    }
+
+    #[test]
+    fn past_the_bound_the_first_origin_and_the_latest_links_survive() {
+        let all: Vec<_> = (0..7)
+            .map(|n| reason(LADDER[n], n as u64, n as u64))
+            .collect();
+        let whole = after(&all, 7);
+        assert_eq!((whole.depth(), whole.truncated()), (7, false));
+
+        let cut = after(&all, 3);
+        let kept = [CancelKind::Poisoned, CancelKind::Shutdown, CancelKind::User];
+        assert_eq!(kinds(&cut), kept);
+        assert!(cut.truncated());
+        assert!(cut.to_string().contains("..."), "{cut}");
+
+        // No bound is so small that it loses one of the two.
+        for depth_max in [0, 1, 2] {
+            let least = after(&all, depth_max);
+            assert_eq!(kinds(&least), [CancelKind::Poisoned, CancelKind::User]);
+            assert!(least.truncated());
+        }
+    }
+
+    /// A chain of `depth` links, the first at time 0.
+    fn deep(depth: usize) -> CancelReason {
+        (1..depth).fold(reason(CancelKind::User, 0, 0), |cause, at| {
+            reason(CancelKind::User, at as u64, 0).caused_by(&cause, usize::MAX)
+        })
+    }
+
+    #[test]
+    fn a_bounded_chain_stays_bounded_however_often_it_grows() {
+        let mut chain = deep(1);
+        for at in 1..100 {
+            chain = reason(CancelKind::User, at, 0).caused_by(&chain, CAUSE_DEPTH_MAX);
+        }
+        assert_eq!(chain.depth(), CAUSE_DEPTH_MAX);
+        let times: Vec<u64> = chain.chain().map(|link| link.at().as_nanos()).collect();
+        assert_eq!(times[..3], [99, 98, 97]);
+        assert_eq!(times.last(), Some(&0), "the first origin");
+        assert_eq!(chain.to_string().matches("...").count(), 1, "one gap");
+    }
+
+    #[test]
+    fn dropping_a_long_chain_frees_what_nobody_else_holds() {
+        let head = deep(CAUSE_DEPTH_MAX);
+        let links: Vec<_> = head.chain().map(|link| Arc::downgrade(&link.0)).collect();
+        let middle = head.chain().nth(8).cloned().expect("a middle link");
+        drop(head);
+        let alive: Vec<bool> = links.iter().map(|link| link.strong_count() > 0).collect();
+        assert_eq!(alive.iter().position(|alive| *alive), Some(8));
+        assert_eq!(middle.depth(), CAUSE_DEPTH_MAX - 8);
+        drop(middle);
+        assert!(links.iter().all(|link| link.strong_count() == 0));
+    }
+
+    #[test]
+    fn what_is_inside_hears_at_least_parent_cancelled() {
+        for kind in LADDER {
+            let outer = reason(kind, 3, 4);
+            let inner = outer.inherit();
+            assert!(inner.kind().rank() >= CancelKind::ParentCancelled.rank());
+            assert!(inner.kind().rank() >= kind.rank());
+            assert_eq!((inner.at(), inner.origin()), (outer.at(), outer.origin()));
+            assert!(inner.chain().any(|link| *link == outer), "{inner}");
+            // A scope asks again and again; only the first time counts, at any depth.
+            let again = CancelReason::strengthen(Some(&inner), outer.inherit(), CAUSE_DEPTH_MAX);
+            assert_eq!(again, None);
+            assert_eq!(inner.inherit(), inner);
+        }
+        assert!(deep(CAUSE_DEPTH_MAX).inherit().truncated());
+        assert_eq!(deep(CAUSE_DEPTH_MAX).inherit().depth(), CAUSE_DEPTH_MAX);
+    }
+
+    #[test]
+    fn a_reason_reads_from_the_latest_link_to_the_first() {
+        let user = CancelReason::new(
+            CancelKind::User,
+            PathId::from_u64(0xab),
+            Time::from_nanos(1_500_000),
+            "enough",
+        );
+        let token = Cancelled::new(user.inherit(), PathId::ROOT);
+        assert_eq!(
+            token.to_string(),
+            "cancelled: ParentCancelled at 1.500ms by 00000000000000ab (what is around it was cancelled), \
+             because of User at 1.500ms by 00000000000000ab (enough)"
+        );
+    }
+}

@@ -298,3 +298,86 @@ impl fmt::Display for Misuse {
 }
 
 impl StdError for Misuse {}
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+    use core::fmt;
+
+    use super::{
+        Error, Recoverability, SpawnError, StdError, TaskError, TimeError, find_cancelled,
+    };
+    use crate::cancel::{CancelKind, CancelReason, Cancelled};
+    use crate::outcome::ChildEnded;
+    use crate::path::PathId;
+    use crate::time::Time;
+
+    const OBSERVER: PathId = PathId::ROOT.child(7);
+
+    fn reason() -> CancelReason {
+        CancelReason::new(CancelKind::User, PathId::ROOT, Time::ZERO, "enough")
+    }
+
+    fn token() -> Cancelled {
+        Cancelled::new(reason(), OBSERVER)
+    }
+
+    /// An error with a context and a source, as a user would nest them.
+    #[derive(Debug)]
+    struct Layer(Box<dyn StdError + Send + Sync>);
+    impl fmt::Display for Layer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a layer")
+        }
+    }
+    impl StdError for Layer {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&*self.0)
+        }
+    }
+
+    #[test]
+    fn the_token_is_found_at_any_depth() {
+        let mut error: Box<dyn StdError + Send + Sync> = Box::new(token());
+        for _ in 0..8 {
+            let found = find_cancelled(&*error).expect("the token is in the chain");
+            assert_eq!((found.observer(), found.reason()), (OBSERVER, &reason()));
+            error = Box::new(Layer(error));
+        }
+        let error = Error::from(Layer(error));
+        assert_eq!(error.cancelled(), Some(&token()));
+    }
+
+    #[test]
+    fn question_mark_keeps_the_token() {
+        fn direct() -> Result<(), Error> {
+            Err(token())?
+        }
+        fn through_a_wait() -> Result<(), Error> {
+            fn wait() -> Result<(), TimeError> {
+                Err(token())?
+            }
+            Ok(wait()?)
+        }
+        for result in [direct(), through_a_wait()] {
+            let error = result.expect_err("cancelled");
+            assert_eq!(error.cancelled(), Some(&token()));
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_child_is_data_not_a_token() {
+        let ended = ChildEnded::Cancelled(reason());
+        assert!(find_cancelled(&ended).is_none());
+        assert!(Error::from(ended).cancelled().is_none());
+        assert!(Error::from(SpawnError::RegionClosed).cancelled().is_none());
+    }
+
+    #[test]
+    fn a_cancellation_is_never_a_plain_failure() {
+        assert_eq!(token().recoverability(), Recoverability::Cancelled);
+        let time = TimeError::from(token());
+        assert!(time.is_cancelled());
+        assert_eq!(time.recoverability(), Recoverability::Cancelled);
+    }
+}

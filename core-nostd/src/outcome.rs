@@ -183,7 +183,9 @@ impl PanicPayload {
 
 impl fmt::Debug for PanicPayload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PanicPayload").field(&self.message()).finish()
+        f.debug_tuple("PanicPayload")
+            .field(&self.message())
+            .finish()
     }
 }
 
@@ -241,9 +243,88 @@ impl fmt::Display for ChildEnded {
         match self {
             Self::Cancelled(reason) => write!(f, "a child was cancelled: {reason}"),
             Self::Panicked(payload) => write!(f, "a child panicked: {payload}"),
-            Self::Failed => f.write_str("a child failed; its error went to the task that joined it"),
+            Self::Failed => {
+                f.write_str("a child failed; its error went to the task that joined it")
+            }
         }
     }
 }
 
 impl core::error::Error for ChildEnded {}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::ToString;
+
+    use proptest::prelude::*;
+
+    use super::{CancelKind, CancelReason, ChildEnded, Outcome, PanicPayload};
+    use crate::error::Recoverability;
+    use crate::path::PathId;
+    use crate::time::Time;
+
+    type End = Outcome<u8, u8>;
+
+    fn reason(kind: CancelKind, message: &'static str) -> CancelReason {
+        CancelReason::new(kind, PathId::ROOT, Time::ZERO, message)
+    }
+
+    /// Every severity; the text of the debug form tells two ends apart.
+    fn an_end() -> impl Strategy<Value = End> {
+        prop_oneof![
+            any::<u8>().prop_map(Outcome::Ok),
+            any::<u8>().prop_map(Outcome::Err),
+            prop_oneof![Just("a"), Just("b")]
+                .prop_map(|text| Outcome::Cancelled(reason(CancelKind::User, text))),
+            prop_oneof![Just("a"), Just("b")]
+                .prop_map(|text| Outcome::Panicked(PanicPayload::from_message(text))),
+        ]
+    }
+
+    fn told(end: &End) -> alloc::string::String {
+        format!("{end:?}")
+    }
+
+    proptest! {
+        #[test]
+        fn join_is_a_semilattice_of_severities(a in an_end(), b in an_end(), c in an_end()) {
+            let join = |a: &End, b: &End| a.clone().join(b.clone());
+            let larger = a.severity().max(b.severity());
+            prop_assert_eq!(join(&a, &b).severity(), larger);
+            prop_assert_eq!(join(&b, &a).severity(), larger);
+            prop_assert_eq!(told(&join(&a, &a)), told(&a));
+            prop_assert_eq!(told(&join(&join(&a, &b), &c)), told(&join(&a, &join(&b, &c))));
+        }
+
+        #[test]
+        fn ok_is_the_identity_and_the_left_ok_stays(a in an_end(), n: u8) {
+            prop_assert_eq!(told(&a.clone().join(Outcome::Ok(n))), told(&a));
+            let joined = End::Ok(n).join(a.clone());
+            prop_assert_eq!(told(&joined), if a.is_ok() { told(&Outcome::Ok(n)) } else { told(&a) });
+        }
+    }
+
+    #[test]
+    fn a_cancelled_child_keeps_its_reason() {
+        let timeout = reason(CancelKind::Timeout, "too late");
+        let ended = Outcome::<u8, ChildEnded>::Cancelled(timeout.clone())
+            .into_result()
+            .expect_err("it has no value");
+        assert!(ended.is_cancelled() && ended.is_timeout());
+        assert_eq!(ended.reason(), Some(&timeout));
+        assert!(ended.to_string().contains("too late"), "{ended}");
+    }
+
+    #[test]
+    fn only_a_timeout_is_worth_another_try() {
+        for kind in (1..=8).filter_map(CancelKind::from_u8) {
+            let ended = ChildEnded::Cancelled(reason(kind, "stop"));
+            let expected = match kind {
+                CancelKind::Timeout => Recoverability::Retry,
+                _ => Recoverability::Cancelled,
+            };
+            assert_eq!(ended.recoverability(), expected, "{kind}");
+        }
+    }
+}
