@@ -187,6 +187,12 @@ pub fn mpsc(capacity: usize, messages: u64) -> Vec<Contestant> {
         }
         Ok(())
     }
+    async fn produce_plain(cx: Cx, sender: mpsc::Sender<u64>, messages: u64) -> Result<(), Error> {
+        for number in 0..messages {
+            sender.send(&cx, number).await?;
+        }
+        Ok(())
+    }
     async fn consume(cx: Cx, mut receiver: mpsc::Receiver<u64>) -> Result<u64, Error> {
         let mut sum = 0;
         while let Ok(number) = receiver.recv(&cx).await {

@@ -220,10 +220,15 @@ impl CancelReason {
         self.chain().count()
     }
 
-    /// The same request with `cause`, in a chain of at most `depth_max` links: the latest ones and the
-    /// very first survive.
+    /// The same request with `cause`, in a chain of at most `depth_max` links.
     fn caused_by(&self, cause: &Self, depth_max: usize) -> Self {
         let links: Vec<&Self> = self.chain().take(1).chain(cause.chain()).collect();
+        self.chained(&links, depth_max)
+    }
+
+    /// `links`, latest first, as one chain of at most `depth_max`: the latest ones and the very first
+    /// survive.
+    fn chained(&self, links: &[&Self], depth_max: usize) -> Self {
         let keep = depth_max.max(2);
         let truncates = links.len() > keep;
         let mut chain: Option<Self> = None;
@@ -254,20 +259,31 @@ impl CancelReason {
         request: Self,
         depth_max: usize,
     ) -> Option<Self> {
+        // A request that brings its own causes keeps them, and what was in force stays below them: that
+        // is where this one came from. Links that both know are told once.
+        let over = |below: Option<&Self>| {
+            let below: Vec<&Self> = below.map_or_else(Vec::new, |below| below.chain().collect());
+            let known = |link: &Self| below.iter().any(|other| other.is_same_request(link));
+            let mut links: Vec<&Self> = request.chain().take(1).collect();
+            links.extend(request.chain().skip(1).filter(|link| !known(link)));
+            links.extend(&below);
+            request.chained(&links, depth_max)
+        };
         let Some(current) = current else {
-            return Some(request);
+            return Some(over(None));
         };
         let (old, new) = (current.kind().rank(), request.kind().rank());
         if new > old {
-            let cause = match request.cause() {
-                // A request that brings its own cause keeps it: that is where it came from.
-                Some(_) => return Some(request),
-                None => current,
-            };
-            return Some(request.caused_by(cause, depth_max));
+            return Some(over(Some(current)));
         }
+        // Of two equals only one is told, but what led up to them stays.
         let earlier = (request.at(), request.origin()) < (current.at(), current.origin());
-        (new == old && earlier).then_some(request)
+        (new == old && earlier).then(|| over(current.cause()))
+    }
+
+    fn is_same_request(&self, other: &Self) -> bool {
+        (self.kind(), self.origin(), self.at(), self.message())
+            == (other.kind(), other.origin(), other.at(), other.message())
     }
 
     /// What a scope inside the one that was asked is told.
@@ -585,5 +601,33 @@ mod tests {
             "cancelled: ParentCancelled at 1.500ms by 00000000000000ab (what is around it was cancelled), \
              because of User at 1.500ms by 00000000000000ab (enough)"
         );
+    }
+
+    #[test]
+    fn a_request_with_causes_of_its_own_keeps_what_was_in_force() {
+        let own = reason(CancelKind::User, 1, 1);
+        let around = reason(CancelKind::Timeout, 2, 2);
+        let both = after(&[own.clone(), around.inherit()], CAUSE_DEPTH_MAX);
+        let told = [
+            CancelKind::ParentCancelled,
+            CancelKind::Timeout,
+            CancelKind::User,
+        ];
+        assert_eq!(kinds(&both), told);
+        assert_eq!(both.chain().last(), Some(&own));
+        assert_eq!(after(&[own, around.inherit()], 2).depth(), 2, "bounded");
+        assert_eq!(after(&[around.inherit().inherit()], 2).depth(), 2);
+    }
+
+    #[test]
+    fn an_earlier_equal_keeps_what_led_up_to_the_later_one() {
+        let first = reason(CancelKind::User, 1, 1);
+        let (late, early) = (
+            reason(CancelKind::FailFast, 9, 9),
+            reason(CancelKind::RaceLost, 8, 8),
+        );
+        let told = after(&[first.clone(), late, early], CAUSE_DEPTH_MAX);
+        assert_eq!(kinds(&told), [CancelKind::RaceLost, CancelKind::User]);
+        assert_eq!(told.cause(), Some(&first));
     }
 }

@@ -31,14 +31,13 @@ mod switch {
         ARMED.store(mutant.map_or(usize::MAX, |m| m as usize), Ordering::SeqCst);
     }
 
-    pub(crate) fn armed(mutant: Mutant) -> bool {
+    /// Whether this one is armed; for the seeded bugs that live in executors.
+    pub fn armed(mutant: Mutant) -> bool {
         ARMED.load(Ordering::Relaxed) == mutant as usize
     }
 }
 #[cfg(asupersync_mutants)]
-pub use switch::arm;
-#[cfg(asupersync_mutants)]
-pub(crate) use switch::armed;
+pub use switch::{arm, armed};
 
 macro_rules! mutants {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -53,6 +52,32 @@ macro_rules! mutants {
             /// The name as written in the source.
             pub const fn name(self) -> &'static str {
                 match self { $(Mutant::$name => stringify!($name),)* }
+            }
+            /// Whether only the loom models can catch it: it takes two threads and an unlucky moment.
+            pub const fn only_loom(self) -> bool {
+                use Mutant::*;
+                matches!(
+                    self,
+                    GateLooksThenAdds
+                        | GateExitRelaxed
+                        | WakeRelaxed
+                        | PendingLooksThenLetsGo
+                        | JoinWakerNotTakenBack
+                        | HandleLooksThenLetsGo
+                        | ReferenceDropRelaxed
+                        | TellingUnlinks
+                        | EnrolLooksFirst
+                        | NewsWhilePollingLost
+                        | ToldBeforeReason
+                        | LaterForceTimerWins
+                        | ForceTimerKept
+                        | AdoptLooksThenCloses
+                        | CommitLooksThenDelivers
+                        | CommitLeavesLedgerFirst
+                        | SeatNotRechecked
+                        | SleepLooksFirst
+                        | SleepUnordered
+                )
             }
         }
     };
@@ -143,4 +168,42 @@ mutants! {
     FingerprintOrdered,
     /// breaks: R-CAN-4 (a waiter's grant is lost with its future)
     GrantDropped,
+    /// breaks: R-OWN-2 (loom) (a spawn looks whether the gate is closed, then counts itself in)
+    GateLooksThenAdds,
+    /// breaks: R-REG-4 (loom) (what a child did is not ordered before its exit)
+    GateExitRelaxed,
+    /// breaks: R-SCH-2 (loom) (what a waker did is not ordered before the poll that it causes)
+    WakeRelaxed,
+    /// breaks: R-SCH-2 (loom) (the end of a poll looks for a wake, then lets go)
+    PendingLooksThenLetsGo,
+    /// breaks: R-SCH-2 (loom) (a joiner replaces its waker without taking it back first)
+    JoinWakerNotTakenBack,
+    /// breaks: R-OWN-4 (loom) (a dropped handle looks for the outcome, then lets go)
+    HandleLooksThenLetsGo,
+    /// breaks: R-OWN-1 (loom) (uses of a cell are not ordered before it is freed)
+    ReferenceDropRelaxed,
+    /// breaks: R-OWN-1 (loom) (a task that is being told of a cancel looks like no member)
+    TellingUnlinks,
+    /// breaks: R-CAN-1 (loom) (a task that is about to wait looks for a cancel, then enrols)
+    EnrolLooksFirst,
+    /// breaks: R-CAN-1 (loom) (a cancel that comes during a poll is forgotten at its end)
+    NewsWhilePollingLost,
+    /// breaks: R-CAN-1 (loom) (a task is told of its cancel before the reason is stored)
+    ToldBeforeReason,
+    /// breaks: R-CAN-4 (loom) (of two requests the one that is later to its timer sets when to force)
+    LaterForceTimerWins,
+    /// breaks: R-REG-4 (loom) (a cancel that meets the end of a task leaves its timer behind)
+    ForceTimerKept,
+    /// breaks: R-OWN-3 (loom) (a dropped region is found empty, then closed to spawns)
+    AdoptLooksThenCloses,
+    /// breaks: R-OBL-1 (loom) (a commit looks for the receiver, then delivers)
+    CommitLooksThenDelivers,
+    /// breaks: R-REG-4 (loom) (an owned permit leaves the ledger before its value is delivered)
+    CommitLeavesLedgerFirst,
+    /// breaks: R-SCH-2 (loom) (a receiver that takes its seat does not look again)
+    SeatNotRechecked,
+    /// breaks: R-SCH-2 (loom) (a driver looks for work, then says that it sleeps)
+    SleepLooksFirst,
+    /// breaks: R-SCH-2 (loom) (push and look, sleep and look: neither pair is kept in order)
+    SleepUnordered,
 }

@@ -280,6 +280,11 @@ fn ranks_are_those_of_the_contract() {
     assert_eq!(ladder.concat().len(), kinds().count());
 }
 
+/// The ends of the range are where a scaled budget would vanish or overflow.
+fn a_factor() -> impl Strategy<Value = u32> {
+    prop_oneof![0..3_u32, any::<u32>(), Just(u32::MAX)]
+}
+
 #[test]
 fn default_cleanup_budgets_are_those_of_the_contract() {
     let millis: Vec<u128> = kinds()
@@ -290,7 +295,7 @@ fn default_cleanup_budgets_are_those_of_the_contract() {
 
 proptest! {
     #[test]
-    fn a_stronger_kind_never_has_longer_to_clean_up(n: u32, d: u32) {
+    fn a_stronger_kind_never_has_longer_to_clean_up(n in a_factor(), d in a_factor()) {
         let budgets = CleanupBudgets::default().scaled(n, d);
         for (a, b) in kinds().flat_map(|a| kinds().map(move |b| (a, b))) {
             prop_assert!(a.rank() < b.rank() || budgets.of(a) <= budgets.of(b));
@@ -298,7 +303,7 @@ proptest! {
     }
 
     #[test]
-    fn cleanup_budgets_stay_finite_and_positive(n: u32, d: u32) {
+    fn cleanup_budgets_stay_finite_and_positive(n in a_factor(), d in a_factor()) {
         for kind in kinds() {
             let scaled = CleanupBudgets::default().scaled(n, d).of(kind);
             let most = CleanupBudgets::default().of(kind) * 1_000;

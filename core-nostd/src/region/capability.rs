@@ -12,6 +12,15 @@ use crate::mutants::mutant;
 
 /// A named kind of authority. Implement it for the type that carries the authority.
 ///
+/// Who can make a value of the type can grant it, so keep its fields private. Those of the core
+/// cannot be made outside it: a region that was denied one cannot give it back to itself.
+///
+/// ```compile_fail
+/// use asupersync_core::{RegionOptions, Timing};
+///
+/// let options = RegionOptions::new().grant(Timing(()));
+/// ```
+///
 /// ```
 /// use asupersync_core::Capability;
 ///
@@ -25,35 +34,35 @@ pub trait Capability: Send + Sync + 'static {
 
 /// Spawning children.
 #[derive(Debug, Clone, Copy)]
-pub struct Spawn;
+pub struct Spawn(());
 impl Capability for Spawn {
     const NAME: &'static str = "spawn";
 }
 
 /// Reading the clock and setting timers.
 #[derive(Debug, Clone, Copy)]
-pub struct Timing;
+pub struct Timing(());
 impl Capability for Timing {
     const NAME: &'static str = "time";
 }
 
 /// Drawing random numbers.
 #[derive(Debug, Clone, Copy)]
-pub struct Entropy;
+pub struct Entropy(());
 impl Capability for Entropy {
     const NAME: &'static str = "entropy";
 }
 
 /// Reserving host operations.
 #[derive(Debug, Clone, Copy)]
-pub struct Io;
+pub struct Io(());
 impl Capability for Io {
     const NAME: &'static str = "io";
 }
 
 /// Writing user events to the trace.
 #[derive(Debug, Clone, Copy)]
-pub struct Tracing;
+pub struct Tracing(());
 impl Capability for Tracing {
     const NAME: &'static str = "trace";
 }
@@ -72,11 +81,11 @@ impl Capabilities {
     /// What a runtime's root holds: everything the core itself offers.
     pub(crate) fn root() -> Self {
         let mut set = Self(Vec::new());
-        set.grant(Spawn);
-        set.grant(Timing);
-        set.grant(Entropy);
-        set.grant(Io);
-        set.grant(Tracing);
+        set.grant(Spawn(()));
+        set.grant(Timing(()));
+        set.grant(Entropy(()));
+        set.grant(Io(()));
+        set.grant(Tracing(()));
         set
     }
 

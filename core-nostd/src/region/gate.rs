@@ -65,6 +65,10 @@ impl Gate {
             if current & CLOSED != 0 && !mutant!(SpawnAfterClose) {
                 return false;
             }
+            if mutant!(GateLooksThenAdds) {
+                self.0.fetch_add(unit, Ordering::AcqRel);
+                return true;
+            }
             // Acquire: a child that gets in sees what the region's opener wrote.
             match self.0.compare_exchange_weak(
                 current,
@@ -91,7 +95,12 @@ impl Gate {
     pub fn exit(&self, background: bool) -> Option<Inside> {
         let unit = if background { BACKGROUND } else { FOREGROUND };
         // AcqRel: everything the children did happens before the closer goes on.
-        let after = self.0.fetch_sub(unit, Ordering::AcqRel) - unit;
+        let order = if mutant!(GateExitRelaxed) {
+            Ordering::Relaxed
+        } else {
+            Ordering::AcqRel
+        };
+        let after = self.0.fetch_sub(unit, order) - unit;
         let inside = Inside::of(after);
         let emptied = if background {
             inside.is_empty()

@@ -173,6 +173,12 @@ fn force(raw: NonNull<Header>) -> Ran {
         .kernel
         .emit(EventKind::Forced, header.path, header.path.as_u64(), || 0);
     header.region.kernel.stats.forced.fetch_add(1, Ordering::Relaxed);
+    if mutant!(LeakAtForce) {
+        let held = header.take_permits();
+        if held > 0 {
+            header.region.permits_leaked(header.path, held);
+        }
+    }
     end_body(raw, Ended::Cancelled(header.reason_or_shutdown()))
 }
 

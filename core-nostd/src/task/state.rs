@@ -128,11 +128,19 @@ impl State {
             return WakeAction::Nothing;
         }
         // Release: what the waker did before waking is visible to the poll it causes.
-        self.wake_action(self.0.fetch_or(SCHEDULED, Ordering::AcqRel))
+        let order = if mutant!(WakeRelaxed) {
+            Ordering::Relaxed
+        } else {
+            Ordering::AcqRel
+        };
+        self.wake_action(self.0.fetch_or(SCHEDULED, order))
     }
 
     /// Makes the task runnable with cancel news: a scope above it was cancelled.
     pub fn transition_to_news(&self) -> WakeAction {
+        if mutant!(NewsWhilePollingLost) && self.load().is_polling() {
+            return WakeAction::Nothing;
+        }
         self.wake_action(self.0.fetch_or(SCHEDULED | NEWS, Ordering::AcqRel))
     }
 
@@ -189,6 +197,10 @@ impl State {
         let mut current = self.0.load(Ordering::Relaxed);
         loop {
             let again = yielded || current & SCHEDULED != 0;
+            if mutant!(PendingLooksThenLetsGo) && !again {
+                self.0.fetch_and(!POLLING, Ordering::AcqRel);
+                return PendingAction::Idle;
+            }
             let next = (current & !POLLING) | if again { SCHEDULED } else { 0 };
             // Release: the next poller, on whichever thread, sees what this poll wrote.
             match self.0.compare_exchange_weak(
@@ -222,7 +234,7 @@ impl State {
             if current & DONE != 0 {
                 return JoinAction::Take;
             }
-            if current & JOIN_WAKER == 0 {
+            if current & JOIN_WAKER == 0 || mutant!(JoinWakerNotTakenBack) {
                 return JoinAction::Fill;
             }
             // Take the waker back before it may be replaced: from here the completer leaves it alone.
@@ -259,6 +271,11 @@ impl State {
 
     /// The handle goes away. `true`: the task is done and the outcome is the handle's to drop.
     pub fn transition_to_unhandled(&self) -> bool {
+        if mutant!(HandleLooksThenLetsGo) {
+            let done = self.load().is_done();
+            self.0.fetch_and(!HANDLE, Ordering::AcqRel);
+            return done;
+        }
         self.0.fetch_and(!HANDLE, Ordering::AcqRel) & DONE != 0
     }
 
@@ -273,7 +290,12 @@ impl State {
     #[must_use]
     pub fn reference_drop(&self) -> bool {
         // AcqRel: every use through another reference happens before the cell is freed.
-        let before = self.0.fetch_sub(REFERENCE, Ordering::AcqRel);
+        let order = if mutant!(ReferenceDropRelaxed) {
+            Ordering::Relaxed
+        } else {
+            Ordering::AcqRel
+        };
+        let before = self.0.fetch_sub(REFERENCE, order);
         debug_assert!(before >= REFERENCE);
         before / REFERENCE == 1
     }

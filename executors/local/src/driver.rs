@@ -4,6 +4,8 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use asupersync_core::lanes::{Arbiter, Lane, Waiting};
+#[cfg(asupersync_mutants)]
+use asupersync_core::mutants::{Mutant, armed};
 use asupersync_core::queue::Fifo;
 use asupersync_core::trace::TraceSink;
 use asupersync_core::{
@@ -113,16 +115,43 @@ impl LocalDriver {
         E: TaskError,
         F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
     {
+        self.block_on_turns(POLLS_PER_TURN, body, |turn| {
+            if let Turn::Idle(until) = turn {
+                idle(until);
+            }
+        })
+    }
+
+    /// [`block_on`](Self::block_on) in turns of at most `polls` polls, with control in between.
+    ///
+    /// `between` is called after every turn that left the body unfinished. It waits if that turn was
+    /// idle; after a busy one it may look after things of its own, such as I/O or a watchdog.
+    ///
+    /// # Errors
+    /// As [`Driver::block_on`].
+    pub fn block_on_turns<T, E, F>(
+        &mut self,
+        polls: u32,
+        body: F,
+        between: impl FnMut(Turn),
+    ) -> Result<T, E>
+    where
+        E: TaskError,
+        F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
+    {
         let Self { driver, queues } = self;
-        driver.block_on(
-            body,
-            |driver| queues.turn(driver, POLLS_PER_TURN),
-            |turn| {
-                if let Turn::Idle(until) = turn {
-                    idle(until);
-                }
-            },
-        )
+        driver.block_on(body, |driver| queues.turn(driver, polls), between)
+    }
+
+    /// Asks every task to stop, for loops of their own: [`turn`](Self::turn) goes on until
+    /// [`is_shut_down`](Self::is_shut_down). Idempotent.
+    pub fn request_shutdown(&self) {
+        self.driver.request_shutdown();
+    }
+
+    /// Whether the root region is closed.
+    pub fn is_shut_down(&self) -> bool {
+        self.driver.is_shut_down()
     }
 
     /// Cancels the root region with `Shutdown` and drives until it is closed (R-CAN-7).
@@ -157,6 +186,10 @@ impl Queues {
     fn turn(&mut self, driver: &mut Driver, polls: u32) -> Turn {
         self.shared.wake_up();
         let mut left = polls;
+        #[cfg(asupersync_mutants)]
+        if armed(Mutant::TurnUnbounded) {
+            left = u32::MAX;
+        }
         loop {
             let fired = driver.fire_timers(TIMERS_PER_TURN);
             let batch = left.min(POLLS_PER_TIMER_LOOK);
@@ -223,6 +256,11 @@ impl Lanes {
             cancel: !self.cancel.is_empty(),
             timed: !self.timed.is_empty(),
             ready: !self.ready.is_empty(),
+        };
+        #[cfg(asupersync_mutants)]
+        let waiting = Waiting {
+            timed: waiting.timed && !armed(Mutant::TimedLaneStuck),
+            ..waiting
         };
         match self.arbiter.pick(waiting)? {
             Lane::Cancel => self.cancel.pop_front(),

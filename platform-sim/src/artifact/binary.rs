@@ -29,7 +29,7 @@ const LZ4_RATIO_MAX: usize = 255;
 pub enum Compression {
     /// As they are.
     None = 0,
-    /// As LZ4 blocks: usually a tenth of the size or less, and still faster than most disks.
+    /// As LZ4 blocks: less than half the size, since ids repeat.
     #[default]
     Lz4 = 1,
 }
