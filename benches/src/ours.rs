@@ -9,7 +9,9 @@ use crate::heap;
 use crate::workload::Build;
 use crate::workload::cancel_tree::{DEPTH, FANOUT, Gauge, TASKS};
 use asupersync_core::channel::{mpsc, oneshot};
-use asupersync_core::{Cancelled, Cx, CxBase, Error, LocalRegion, Outcome, Region, Spawner, Task};
+use asupersync_core::{
+    Cancelled, Cx, CxBase, Error, LocalRegion, Outcome, Region, SpawnError, Spawner, Task,
+};
 use asupersync_std::Runtime;
 use std::future::poll_fn;
 use std::hint::black_box;
@@ -180,68 +182,70 @@ pub fn chained_spawn(links: u64) -> Vec<Contestant> {
 }
 
 pub fn mpsc(capacity: usize, messages: u64) -> Vec<Contestant> {
-    type Ends = (mpsc::Sender<u64>, mpsc::Receiver<u64>);
-    async fn produce(cx: Cx, sender: mpsc::Sender<u64>, messages: u64) -> Result<(), Error> {
-        for number in 0..messages {
-            let _ = sender.reserve(&cx).await?.send(number);
-        }
-        Ok(())
-    }
-    async fn produce_plain(cx: Cx, sender: mpsc::Sender<u64>, messages: u64) -> Result<(), Error> {
-        for number in 0..messages {
-            sender.send(&cx, number).await?;
-        }
-        Ok(())
-    }
-    async fn consume(cx: Cx, mut receiver: mpsc::Receiver<u64>) -> Result<u64, Error> {
-        let mut sum = 0;
-        while let Ok(number) = receiver.recv(&cx).await {
-            sum += number;
-        }
-        Ok(sum)
-    }
-    async fn consume_batches(cx: Cx, mut receiver: mpsc::Receiver<u64>) -> Result<u64, Error> {
-        let mut sum = 0;
-        let mut batch = Vec::with_capacity(64);
-        while receiver.recv_many(&cx, &mut batch, 64).await.is_ok() {
-            sum += batch.drain(..).sum::<u64>();
-        }
-        Ok(sum)
-    }
-    let contestant =
-        |name, role, consumer: fn(&Region, mpsc::Receiver<u64>) -> Task<u64, Error>| {
-            let mut runtime = runtime();
-            Contestant::new(name, role, move || {
-                let (sender, receiver): Ends =
-                    mpsc::channel(NonZeroUsize::new(capacity).expect("room for a message"));
-                let (spent, sum) = timed(|| {
-                    in_region(&mut runtime, async |region| {
-                        let producer = region.spawn(move |cx| produce(cx, sender, messages))?;
-                        // A task of its own, as on the raw loop.
-                        let sum = consumer(region, receiver).join(region).await?;
-                        producer.join(region).await?;
-                        Ok(sum)
-                    })
-                });
-                assert_eq!(sum, sum_below(messages));
-                ns_each(spent, messages)
-            })
-        };
+    type Producer = fn(&Region, mpsc::Sender<u64>, u64) -> Result<Task<(), Error>, SpawnError>;
+    type Consumer = fn(&Region, mpsc::Receiver<u64>) -> Result<Task<u64, Error>, SpawnError>;
+    const PERMITS: Producer = |region, sender, messages| {
+        region.spawn(async move |cx| {
+            for number in 0..messages {
+                let _ = sender.reserve(&cx).await?.send(number);
+            }
+            Ok(())
+        })
+    };
+    const SENDS: Producer = |region, sender, messages| {
+        region.spawn(async move |cx| {
+            for number in 0..messages {
+                sender.send(&cx, number).await?;
+            }
+            Ok(())
+        })
+    };
+    const SINGLE: Consumer = |region, mut receiver| {
+        region.spawn(async move |cx| {
+            let mut sum = 0;
+            while let Ok(number) = receiver.recv(&cx).await {
+                sum += number;
+            }
+            Ok(sum)
+        })
+    };
+    const BATCH: Consumer = |region, mut receiver| {
+        region.spawn(async move |cx| {
+            let mut sum = 0;
+            let mut batch = Vec::with_capacity(64);
+            while receiver.recv_many(&cx, &mut batch, 64).await.is_ok() {
+                sum += batch.drain(..).sum::<u64>();
+            }
+            Ok(sum)
+        })
+    };
+    let contestant = |name, role, produce: Producer, consume: Consumer| {
+        let mut runtime = runtime();
+        Contestant::new(name, role, move || {
+            let (sender, receiver) =
+                mpsc::channel(NonZeroUsize::new(capacity).expect("room for a message"));
+            let (spent, sum) = timed(|| {
+                in_region(&mut runtime, async |region| {
+                    let producer = produce(region, sender, messages)?;
+                    // A task of its own, as on the raw loop.
+                    let sum = consume(region, receiver)?.join(region).await?;
+                    producer.join(region).await?;
+                    Ok(sum)
+                })
+            });
+            assert_eq!(sum, sum_below(messages));
+            ns_each(spent, messages)
+        })
+    };
     vec![
-        contestant("asupersync, permits", Role::Ours, |region, receiver| {
-            region
-                .spawn(|cx| consume(cx, receiver))
-                .expect("the region is open")
-        }),
+        contestant("asupersync, permits", Role::Ours, PERMITS, SINGLE),
         contestant(
             "asupersync, permits, batch receive",
             Role::Other,
-            |region, receiver| {
-                region
-                    .spawn(|cx| consume_batches(cx, receiver))
-                    .expect("the region is open")
-            },
+            PERMITS,
+            BATCH,
         ),
+        contestant("asupersync, one-step send", Role::Other, SENDS, SINGLE),
         kanal_here(capacity, messages),
     ]
 }

@@ -222,6 +222,16 @@ impl CancelReason {
 
     /// The same request with `cause`, in a chain of at most `depth_max` links.
     fn caused_by(&self, cause: &Self, depth_max: usize) -> Self {
+        if self.cause().is_none() && cause.depth() < depth_max {
+            return Self(Arc::new(Node {
+                kind: self.kind(),
+                origin: self.origin(),
+                at: self.at(),
+                message: self.0.message.clone(),
+                cause: Some(cause.clone()),
+                truncated: false,
+            }));
+        }
         let links: Vec<&Self> = self.chain().take(1).chain(cause.chain()).collect();
         self.chained(&links, depth_max)
     }
@@ -270,7 +280,8 @@ impl CancelReason {
             request.chained(&links, depth_max)
         };
         let Some(current) = current else {
-            return Some(over(None));
+            let fits = request.depth() <= depth_max.max(2);
+            return Some(if fits { request } else { over(None) });
         };
         let (old, new) = (current.kind().rank(), request.kind().rank());
         if new > old {

@@ -102,5 +102,5 @@ pub mod internal {
     pub use crate::cancel_word::CancelWord;
     pub use crate::region::gate::Gate;
     pub use crate::sync::Mutex;
-    pub use crate::task::state::State;
+    pub use crate::task::state::{JoinAction, PendingAction, State, WakeAction};
 }

@@ -9,6 +9,7 @@
 pub mod mpsc;
 pub mod oneshot;
 
+use crate::cx::CxBase;
 use crate::wait::op_error;
 
 /// What a commit did. A commit is total: it never waits and never fails (R-OBL-1).
@@ -41,6 +42,17 @@ op_error! {
     pub enum RecvError: Cancelled("the wait for a message was cancelled") {
         /// The channel is empty and nobody can send any more.
         Closed = "the channel is closed and empty", Fatal, is_closed;
+    }
+}
+
+impl RecvError {
+    /// Nothing will come. Who was asked to stop hears that instead: often the senders ended for the same
+    /// reason, and a consequence of a cancel is not a failure.
+    fn closed(cx: &CxBase) -> Self {
+        match cx.poll_cancelled() {
+            Err(cancelled) => Self::Cancelled(cancelled),
+            Ok(()) => Self::Closed,
+        }
     }
 }
 

@@ -164,7 +164,7 @@ impl<T> Receiver<T> {
         )
         .await?;
         self.finished = true;
-        found.ok_or(RecvError::Closed)
+        found.ok_or_else(|| RecvError::closed(cx))
     }
 
     /// The value, if it is there.

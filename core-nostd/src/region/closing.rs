@@ -78,6 +78,11 @@ impl Closing {
                     self.patience = None;
                     region.advance(RegionState::Finalizing);
                     let finalizers = region.with_finalizers(Finalizers::take);
+                    if finalizers.is_empty() {
+                        region.closed();
+                        self.step = Step::Done;
+                        continue;
+                    }
                     let run = FinalizerRun::new(task.clone(), region.path, finalizers);
                     Step::Finalizers(run.of_region(Arc::clone(region)))
                 }

@@ -6,7 +6,6 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::any::Any;
 use core::fmt;
 use core::task::Waker;
@@ -26,14 +25,14 @@ use crate::obligation::{Entry, Ledger, ObligationId, ObligationKind};
 use crate::outcome::PanicPayload;
 use crate::path::PathId;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::task::{Member, MemberList, TaskRef};
+use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use crate::task::{Member, MemberList, TaskRef, Told};
 use crate::time::Time;
 use crate::timer::TimerKey;
 use crate::trace::EventKind;
 
 /// How many members are told per hold of the region's lock.
-const TELL_BATCH: usize = 64;
+const TELL_BATCH: usize = 32;
 
 /// Where a region is on its way to closed; it only moves forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +61,8 @@ pub(crate) struct RegionCore {
     keeps_records: bool,
     pub(crate) leak_response: LeakResponse,
     pub(crate) capabilities: Arc<Capabilities>,
+    /// Children that ended with a value and never waited: counted without the lock.
+    ok: AtomicUsize,
     /// Numbers what is made in the region from outside any task.
     ordinal: AtomicU32,
     inner: Mutex<Inner>,
@@ -114,6 +115,7 @@ impl RegionCore {
             keeps_records: settings.keeps_records,
             leak_response: settings.leak_response,
             capabilities: settings.capabilities,
+            ok: AtomicUsize::new(0),
             ordinal: AtomicU32::new(0),
             inner: Mutex::new(Inner::default()),
         })
@@ -201,7 +203,7 @@ impl RegionCore {
         drop(inner);
         self.kernel.cancel_timers([before]);
         if !mutant!(CancelMissesIdle) {
-            self.tell_members(TaskRef::news);
+            self.tell_members(MemberList::tell_news);
         }
         if let Some(host) = host {
             host.news();
@@ -213,30 +215,35 @@ impl RegionCore {
         if mutant!(NeverForced) || !self.word.mark_forced() {
             return;
         }
-        self.tell_members(TaskRef::force);
+        self.tell_members(MemberList::tell_forced);
         let host = self.inner.lock().host.clone();
         if let Some(host) = host {
             host.news();
         }
     }
 
-    /// Tells every member, a bounded batch per hold of the lock. Members that join meanwhile read
-    /// the word themselves.
-    fn tell_members(&self, tell: impl Fn(&TaskRef)) {
-        let mut left = self.inner.lock().members.len();
-        let mut batch: Vec<TaskRef> = Vec::with_capacity(left.min(TELL_BATCH));
-        while left > 0 {
+    /// Tells every member, a bounded batch per hold of the lock. A told member leaves the list: it
+    /// is about to be dispatched, and links itself again if it waits again. Members that join
+    /// meanwhile read the word themselves.
+    fn tell_members(&self, tell: fn(&mut MemberList) -> Option<Told>) {
+        loop {
+            let mut batch = [const { None }; TELL_BATCH];
             let mut inner = self.inner.lock();
-            batch.extend(
-                core::iter::from_fn(|| inner.members.rotate()).take(left.min(TELL_BATCH)),
-            );
-            drop(inner);
-            if batch.is_empty() {
-                return;
+            let mut told = 0;
+            for place in &mut batch {
+                match tell(&mut inner.members) {
+                    Some(Told::Runnable(task)) => *place = Some(task),
+                    Some(Told::Already) => {}
+                    None => break,
+                }
+                told += 1;
             }
-            left -= batch.len();
-            for task in batch.drain(..) {
-                tell(&task);
+            drop(inner);
+            for task in batch.into_iter().flatten() {
+                self.kernel.schedule(task);
+            }
+            if told < TELL_BATCH {
+                return;
             }
         }
     }
@@ -247,11 +254,6 @@ impl RegionCore {
     pub(crate) fn enrol(&self, task: &Member) -> u32 {
         self.inner.lock().members.link(task);
         self.word.load()
-    }
-
-    /// Unlinks a task.
-    pub(crate) fn unenrol(&self, task: &Member) {
-        self.inner.lock().members.unlink(task);
     }
 
     /// Takes a member out, for the sweep.
@@ -286,9 +288,18 @@ impl RegionCore {
 
     // ------------------------------------------------------------ outcomes
 
-    /// A child ended: count it, and let the policy act.
-    pub(crate) fn child_ended(self: &Arc<Self>, end: ChildEnd) {
-        let cancels = self.inner.lock().tally.count(end, self.policy, self.keeps_records);
+    /// A child ended: count it, unlink it if it was ever linked, and let the policy act.
+    pub(crate) fn child_ended(self: &Arc<Self>, end: ChildEnd, member: Option<Member>) {
+        if end.is_plain() && member.is_none() && !self.keeps_records {
+            self.ok.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let mut inner = self.inner.lock();
+        let cancels = inner.tally.count(end, self.policy, self.keeps_records);
+        if let Some(member) = member {
+            inner.members.unlink(&member);
+        }
+        drop(inner);
         if cancels {
             self.cancel_itself(CancelKind::FailFast, "a sibling failed");
         }
@@ -327,11 +338,15 @@ impl RegionCore {
     }
 
     pub(crate) fn take_tally(&self) -> Tally {
-        core::mem::take(&mut self.inner.lock().tally)
+        let mut tally = core::mem::take(&mut self.inner.lock().tally);
+        tally.report.ok += self.ok.swap(0, Ordering::Relaxed) as u64;
+        tally
     }
 
     pub(crate) fn report(&self) -> RegionReport {
-        self.inner.lock().tally.report.clone()
+        let mut report = self.inner.lock().tally.report.clone();
+        report.ok += self.ok.load(Ordering::Relaxed) as u64;
+        report
     }
 
     // ------------------------------------------------------------ finalizers and obligations

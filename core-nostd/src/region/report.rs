@@ -76,6 +76,13 @@ pub(crate) struct ChildEnd {
     pub(crate) background: bool,
 }
 
+impl ChildEnd {
+    /// A value and nothing else to tell.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.summary.severity == Severity::Ok && !self.forced && !self.unpolled
+    }
+}
+
 /// The running count behind a region's lock.
 #[derive(Default)]
 pub(crate) struct Tally {

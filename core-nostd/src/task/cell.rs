@@ -43,6 +43,8 @@ pub(super) const WAS_FORCED: u16 = 1 << 6;
 pub(super) const TIMED: u16 = 1 << 7;
 /// It closes a region whose own future was dropped: never forced, never dropped unpolled.
 pub(super) const CLOSER: u16 = 1 << 8;
+/// It was in the list once: somebody may still be looking at it under the region's lock.
+pub(super) const WAS_ENROLLED: u16 = 1 << 11;
 /// The runtime records events; copied here so that a look costs no walk to the kernel.
 const TRACED: u16 = 1 << 9;
 /// Every use of the task's `Cx` is checked (R-OWN-5); copied here for the same reason.

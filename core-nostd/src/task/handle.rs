@@ -156,7 +156,8 @@ impl<T, E> Drop for Task<T, E> {
         if mutant!(HandleDropCancels) {
             self.task.cancel();
         }
-        if self.task.state.transition_to_unhandled() {
+        // Done: the completer has read the flag already, so it need not be cleared.
+        if self.task.is_done() || self.task.state.transition_to_unhandled() {
             // SAFETY: done, and the handle owned the outcome; it does not use it again.
             unsafe { erased::discard(self.task.as_raw()) };
         }

@@ -7,7 +7,8 @@ use core::cell::Cell;
 use core::fmt;
 use core::ptr::NonNull;
 
-use super::cell::{ENROLLED, Header, TaskRef};
+use super::cell::{ENROLLED, Header, Runnable, WAS_ENROLLED};
+use super::state::{State, WakeAction};
 
 /// A member's links; used only under the lock of the region that owns the list.
 pub(super) struct Links {
@@ -40,6 +41,14 @@ impl Member {
     }
 }
 
+/// A member that was told something.
+pub(crate) enum Told {
+    /// It was idle: the teller has its queue slot.
+    Runnable(Runnable),
+    /// It is queued or being polled, and will look by itself.
+    Already,
+}
+
 /// A doubly linked list through the task headers, oldest member first. It holds no reference:
 /// a task leaves the list before the runtime gives up its own.
 #[derive(Default)]
@@ -59,10 +68,6 @@ impl fmt::Debug for MemberList {
 }
 
 impl MemberList {
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     /// Links a task; a no-op if it is linked.
     pub(crate) fn link(&mut self, member: &Member) {
         let task = member.0;
@@ -71,7 +76,7 @@ impl MemberList {
         if header.has(ENROLLED) {
             return;
         }
-        header.set(ENROLLED);
+        header.set(ENROLLED | WAS_ENROLLED);
         header.member.previous.set(self.last);
         header.member.next.set(None);
         match self.last {
@@ -105,15 +110,28 @@ impl MemberList {
         self.len -= 1;
     }
 
-    /// The oldest member, moved to the end: a walk of `len` steps that may be interrupted.
-    pub(crate) fn rotate(&mut self) -> Option<TaskRef> {
-        let first = Member(self.first?);
-        self.unlink(&first);
-        self.link(&first);
-        // SAFETY: alive while linked, so a reference may be added.
-        unsafe { first.0.as_ref() }.state.reference_add();
-        // SAFETY: counted in the line above.
-        Some(unsafe { TaskRef::from_counted(first.0) })
+    /// Takes the oldest member out and tells it that its region was cancelled.
+    pub(crate) fn tell_news(&mut self) -> Option<Told> {
+        self.tell(State::transition_to_news)
+    }
+
+    /// Takes the oldest member out and has it dropped where it waits.
+    pub(crate) fn tell_forced(&mut self) -> Option<Told> {
+        self.tell(State::transition_to_forced)
+    }
+
+    fn tell(&mut self, transition: fn(&State) -> WakeAction) -> Option<Told> {
+        // Unlinked first: a poll that the transition causes must find itself out of the list, or it
+        // would wait outside of it.
+        let member = self.take_first()?;
+        // SAFETY: alive until the lock is released: the list stood for the runtime's reference, and
+        // `complete` takes the lock for every task that was ever linked.
+        let header = unsafe { member.0.as_ref() };
+        Some(match transition(&header.state) {
+            // SAFETY: the transition gave us the queue slot.
+            WakeAction::Schedule => Told::Runnable(unsafe { Runnable::from_raw(member.0) }),
+            WakeAction::Nothing => Told::Already,
+        })
     }
 
     /// Takes the oldest member out.

@@ -36,7 +36,7 @@ pub use cell::{Header, Runnable};
 pub(crate) use cell::{Construction, Summary, TaskRef};
 pub(crate) use cold::Cold;
 pub use handle::{LocalTask, Task};
-pub(crate) use list::{Member, MemberList};
+pub(crate) use list::{Member, MemberList, Told};
 
 /// Where a task is in the cancel protocol; it only moves forward.
 ///

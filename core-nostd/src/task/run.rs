@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
 use super::cell::{
-    BACKGROUND, CLOSER, Cell, ENDED, ENROLLED, Ended, Header, POLLED, Runnable, TaskRef, WAS_FORCED,
+    BACKGROUND, CLOSER, Cell, ENDED, ENROLLED, Ended, Header, POLLED, Runnable, TaskRef, WAS_ENROLLED, WAS_FORCED,
     YIELDED, erased,
 };
 use super::handle::{LocalTask, Task};
@@ -260,7 +260,7 @@ fn poll_finalizers(raw: NonNull<Header>) -> Ran {
 fn complete(raw: NonNull<Header>) -> Ran {
     // SAFETY: the runtime's reference is ours and is given up at the end.
     let task = unsafe { TaskRef::from_counted(raw) };
-    let region = Arc::clone(&task.region);
+    let region = &task.region;
     let kernel = &region.kernel;
     // SAFETY: the outcome is stored, and `POLLING` is held until `transition_to_done`.
     let summary = unsafe { erased::summary(raw) };
@@ -277,17 +277,21 @@ fn complete(raw: NonNull<Header>) -> Ran {
         kernel.cancel_timers(timers);
     }
     let background = task.has(BACKGROUND);
-    region.child_ended(ChildEnd {
-        path: task.path,
-        summary,
-        forced,
-        unpolled,
-        background,
-    });
-    if task.has(ENROLLED) {
-        // SAFETY: alive, and of this region.
-        region.unenrol(&unsafe { Member::new(raw) });
-    }
+    // Also when it has left the list: whoever told it may not have released the lock yet.
+    // SAFETY: alive, and of this region.
+    let member = task
+        .has(WAS_ENROLLED)
+        .then(|| unsafe { Member::new(raw) });
+    region.child_ended(
+        ChildEnd {
+            path: task.path,
+            summary,
+            forced,
+            unpolled,
+            background,
+        },
+        member,
+    );
     let action = task.state.transition_to_done();
     if !action.handle {
         let dropped = kernel.platform.guard(&mut || {

@@ -199,13 +199,13 @@ impl<'a, G: Gate> Acquire<'a, G> {
                 None => waiters.will_wake(&ticket, task.waker()),
                 Some(grant) => {
                     let _ = waiters.remove(ticket);
-                    let result = match grant {
-                        Grant::Units => Ok(G::take(&mut state)),
-                        Grant::News => Err(Refusal::Closed),
+                    let taken = match grant {
+                        Grant::Units => Some(G::take(&mut state)),
+                        Grant::News => None,
                     };
                     drop(state);
                     self.cx.wait_ended(self.gate.object(), true);
-                    return Poll::Ready(result);
+                    return Poll::Ready(taken.ok_or_else(|| self.closed()));
                 }
             }
         };
@@ -219,6 +219,15 @@ impl<'a, G: Gate> Acquire<'a, G> {
             self.replace_waker(task.waker().clone());
         }
         Poll::Pending
+    }
+
+    /// Nothing can be taken any more. Who was asked to stop hears that instead: often the other end
+    /// went away for the same reason, and a consequence of a cancel is not a failure.
+    fn closed(&self) -> Refusal {
+        match self.cx.poll_cancelled() {
+            Err(cancelled) => Refusal::Cancelled(cancelled),
+            Ok(()) => Refusal::Closed,
+        }
     }
 
     fn replace_waker(&mut self, waker: Waker) {

@@ -68,22 +68,26 @@ pub fn run(config: Config, body: impl AsyncFnOnce(&LocalRegion) -> Result<(), Er
         config,
         None,
     );
-    let ended: Result<(), Error> = driver.block_on(body, |driver| {
+    let turn = |driver: &mut Driver| {
         let next = world
             .queue
             .lock()
             .expect("no test panics inside")
             .pop_front();
-        if let Some(task) = next {
-            if let Ran::Again(task) = driver.run(task).expect("there is one runtime") {
-                world.schedule(task);
+        match next {
+            Some(task) => {
+                if let Ran::Again(task) = driver.run(task).expect("there is one runtime") {
+                    world.schedule(task);
+                }
             }
-            return;
+            None => {
+                let deadline = driver.next_deadline().expect("everybody waits for ever");
+                *world.now.lock().expect("no test panics inside") = deadline;
+                driver.fire_timers(usize::MAX);
+            }
         }
-        let deadline = driver.next_deadline().expect("everybody waits for ever");
-        *world.now.lock().expect("no test panics inside") = deadline;
-        driver.fire_timers(usize::MAX);
-    });
+    };
+    let ended: Result<(), Error> = driver.block_on(body, turn, |()| ());
     assert!(ended.is_ok(), "{ended:?}");
     driver.stats()
 }

@@ -72,7 +72,7 @@ impl<T> Receiver<T> {
     pub async fn recv(&mut self, cx: &CxBase) -> Result<T, RecvError> {
         match self.wait(cx, take_one).await? {
             Some(freed) => Ok(freed.wake(&self.shared, Some(cx))),
-            None => Err(RecvError::Closed),
+            None => Err(RecvError::closed(cx)),
         }
     }
 
@@ -111,7 +111,7 @@ impl<T> Receiver<T> {
                 receiver: self,
                 value: Some(value),
             }),
-            None => Err(RecvError::Closed),
+            None => Err(RecvError::closed(cx)),
         }
     }
 
@@ -145,7 +145,7 @@ impl<T> Receiver<T> {
             .await?;
         match found {
             Some(freed) => Ok(freed.wake(&self.shared, Some(cx))),
-            None => Err(RecvError::Closed),
+            None => Err(RecvError::closed(cx)),
         }
     }
 

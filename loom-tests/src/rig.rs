@@ -1,0 +1,153 @@
+//! A runtime small enough to explore: one driver, one queue, a clock that stands still unless it is set.
+//!
+//! Everything up to the first `thread::spawn` of a model runs without alternatives, so setting the
+//! scene costs no interleavings.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+
+use asupersync_core::queue::{Fifo, Inbox};
+use asupersync_core::{
+    Config, CxBase, Driver, Executor, Platform, Ran, Runnable, Spawner, Time,
+};
+use loom::sync::Notify;
+
+/// The world of a [`Rig`]: its clock, and the bell that ends a wait.
+pub struct World {
+    now: AtomicU64,
+    bell: Notify,
+}
+
+impl World {
+    /// A world at time zero.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            now: AtomicU64::new(0),
+            bell: Notify::new(),
+        })
+    }
+
+    /// Moves the clock.
+    pub fn set_now(&self, now: Time) {
+        self.now.store(now.as_nanos(), Ordering::SeqCst);
+    }
+
+    /// Waits until somebody calls `pend`, or for no reason.
+    pub fn wait(&self) {
+        self.bell.wait();
+    }
+}
+
+impl Platform for World {
+    fn now(&self) -> Time {
+        Time::from_nanos(self.now.load(Ordering::SeqCst))
+    }
+
+    fn arm(&self, _deadline: Option<Time>) {}
+
+    fn pend(&self) {
+        self.bell.notify();
+    }
+
+    fn entropy(&self) -> u64 {
+        1
+    }
+}
+
+/// The shared half: one inbox, and a bell that rings on every push.
+struct Shared {
+    inbox: Inbox,
+    world: Arc<World>,
+}
+
+impl Executor for Shared {
+    fn schedule(&self, task: Runnable) {
+        self.inbox.push(task);
+        self.world.pend();
+    }
+
+    fn interrupt(&self) {
+        self.world.pend();
+    }
+
+    fn capacity(&self) -> usize {
+        8
+    }
+}
+
+/// A driver and its queue.
+pub struct Rig {
+    /// The driver.
+    pub driver: Driver,
+    queue: Fifo,
+    shared: Arc<Shared>,
+    /// Its world.
+    pub world: Arc<World>,
+}
+
+impl Default for Rig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Rig {
+    /// A runtime with nothing in it.
+    pub fn new() -> Self {
+        let world = World::new();
+        let shared = Arc::new(Shared {
+            inbox: Inbox::new(),
+            world: Arc::clone(&world),
+        });
+        let platform: Arc<dyn Platform> = Arc::<World>::clone(&world);
+        let executor: Arc<dyn Executor> = Arc::<Shared>::clone(&shared);
+        Self {
+            driver: Driver::new(platform, executor, Config::default(), None),
+            queue: Fifo::new(),
+            shared,
+            world,
+        }
+    }
+
+    /// A spawner into the root region.
+    pub fn spawner(&self) -> Spawner {
+        self.driver.spawner()
+    }
+
+    /// Polls until nothing is runnable.
+    pub fn run(&mut self) {
+        loop {
+            self.driver.fire_timers(8);
+            self.shared.inbox.drain_into(&mut self.queue);
+            let Some(task) = self.queue.pop_front() else {
+                return;
+            };
+            match self.driver.run(task) {
+                Ok(Ran::Again(task)) => self.queue.push_back(task),
+                Ok(Ran::Done | Ran::Idle) => {}
+                Err(foreign) => panic!("{foreign}"),
+            }
+        }
+    }
+
+    /// Polls and waits until `done`. A wake that is lost on the way is a deadlock, which loom reports.
+    pub fn run_until(&mut self, mut done: impl FnMut() -> bool) {
+        loop {
+            self.run();
+            if done() {
+                return;
+            }
+            self.world.wait();
+        }
+    }
+}
+
+/// Waits for cancellation and for nothing else, then ends.
+pub async fn until_cancelled(cx: &CxBase) {
+    std::future::poll_fn(|_| match cx.checkpoint() {
+        Ok(()) => Poll::Pending,
+        Err(_) => Poll::Ready(()),
+    })
+    .await;
+}
