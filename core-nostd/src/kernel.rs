@@ -110,6 +110,8 @@ pub(crate) struct Kernel {
     capacity: usize,
     pub(crate) stats: Counters,
     seed: u64,
+    /// The path of the task being polled; kept up only while events are recorded.
+    polling: AtomicU64,
     /// `Some` once the driver is gone: regions whose tasks are still to be dropped.
     swept: Mutex<Option<Vec<Arc<RegionCore>>>>,
 }
@@ -145,6 +147,7 @@ impl Kernel {
             live: AtomicUsize::new(0),
             capacity: executor.capacity().min(region::CHILDREN_MAX),
             seed: platform.entropy(),
+            polling: AtomicU64::new(PathId::NOBODY.as_u64()),
             swept: Mutex::new(None),
             stats: Counters::default(),
             platform,
@@ -187,7 +190,16 @@ impl Kernel {
     }
 
     pub(crate) fn task_woken(&self, path: PathId) {
-        self.emit(EventKind::TaskWoken, path, path.as_u64(), || 0);
+        self.emit(EventKind::TaskWoken, self.polling(), path.as_u64(), || 0);
+    }
+
+    /// The task that is being polled, if events are recorded: who wakes, and who spawns.
+    pub(crate) fn polling(&self) -> PathId {
+        PathId::from_u64(self.polling.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_polling(&self, task: PathId) {
+        self.polling.store(task.as_u64(), Ordering::Relaxed);
     }
 
     pub(crate) fn report(&self, diagnostic: &Diagnostic) {
@@ -325,7 +337,7 @@ impl Kernel {
                 break;
             };
             fired += 1;
-            self.emit(EventKind::TimerFired, PathId::ROOT, 0, || deadline.as_nanos());
+            self.emit(EventKind::TimerFired, PathId::NOBODY, 0, || deadline.as_nanos());
             match action {
                 TimerAction::Wake(waker) => waker.wake(),
                 TimerAction::RegionDeadline(region) => {

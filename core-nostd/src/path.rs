@@ -23,6 +23,9 @@ impl PathId {
     /// The root region. Its value is the fraction of the golden ratio, which no rule depends on.
     pub const ROOT: Self = Self(0x9e37_79b9_7f4a_7c15);
 
+    /// Nobody in particular: the actor of what the host or a timer does.
+    pub const NOBODY: Self = Self(0);
+
     /// The id of what this one makes as number `ordinal`.
     ///
     /// `mix(parent ^ (ordinal + 1) * 0xd1342543de82ef95)`, where `mix` is the finaliser of

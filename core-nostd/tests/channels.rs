@@ -87,6 +87,30 @@ fn a_grant_wins_over_a_late_cancel() {
     });
 }
 
+// proves: R-CAN-9
+#[test]
+fn a_cancelled_wait_hears_of_the_cancel_rather_than_of_a_close() {
+    // What closed the channel may itself be a consequence of the cancel, in either order of polls.
+    with_cx(|t| {
+        let (tx, rx) = channel(1);
+        assert!(tx.try_send(0).is_ok());
+        let mut sender = Waiting::new(tx.reserve(t.doomed));
+        let (other_tx, mut other_rx) = channel::<u8>(1);
+        let mut receiver = Waiting::new(other_rx.recv(t.doomed));
+        let (once_tx, mut once_rx) = oneshot::channel::<u8>();
+        let mut once = Waiting::new(once_rx.recv(t.doomed));
+        assert!(sender.poll().is_none() && receiver.poll().is_none() && once.poll().is_none());
+        t.cancel();
+        drop((rx, other_tx, once_tx));
+        let refused = sender.poll().expect("ready");
+        assert!(refused.is_err_and(|e| e.is_cancelled()));
+        let ended = receiver.poll().expect("ready");
+        assert!(ended.is_err_and(|e| e.is_cancelled()));
+        let ended = once.poll().expect("ready");
+        assert!(ended.is_err_and(|e| e.is_cancelled()));
+    });
+}
+
 #[test]
 fn a_cancelled_sender_leaves_the_queue() {
     with_cx(|t| {

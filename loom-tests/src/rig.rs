@@ -3,9 +3,9 @@
 //! Everything up to the first `thread::spawn` of a model runs without alternatives, so setting the
 //! scene costs no interleavings.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use asupersync_core::queue::{Fifo, Inbox};
 use asupersync_core::{
@@ -150,4 +150,45 @@ pub async fn until_cancelled(cx: &CxBase) {
         Err(_) => Poll::Ready(()),
     })
     .await;
+}
+
+/// A door that the model opens: for waits inside tasks. Only the driving thread uses it, so that it
+/// adds no interleavings.
+#[derive(Default)]
+pub struct Door(Mutex<(bool, Option<Waker>)>);
+
+impl Door {
+    /// A closed door.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Waits until it is open, whatever is cancelled meanwhile.
+    pub async fn pass(&self) {
+        std::future::poll_fn(|task| {
+            let mut state = self.state();
+            if state.0 {
+                return Poll::Ready(());
+            }
+            state.1 = Some(task.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Opens it and wakes who waits.
+    pub fn open(&self) {
+        let waker = {
+            let mut state = self.state();
+            state.0 = true;
+            state.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, (bool, Option<Waker>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

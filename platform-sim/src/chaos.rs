@@ -106,9 +106,7 @@ impl Dice {
             }
         } else if drawn < cancels + u64::from(self.chaos.delay_per_mille) {
             let max = u64::try_from(self.chaos.delay_max.as_nanos()).unwrap_or(u64::MAX);
-            Fault::Delay(Duration::from_nanos(self.random.below(max.max(1)) + 1).min(
-                self.chaos.delay_max.max(Duration::from_nanos(1)),
-            ))
+            Fault::Delay(Duration::from_nanos(1 + self.random.below(max.max(1))))
         } else {
             Fault::None
         };

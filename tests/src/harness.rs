@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::future::Future;
 use core::pin::Pin;
 
-use asupersync_core::{CleanupBudgets, Config, Error, LocalRegion, Stats};
+use asupersync_core::{CleanupBudgets, Config, Error, LocalRegion, Spawner, Stats};
 
 use crate::Probe;
 
@@ -16,6 +16,9 @@ pub type Run<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + 'a>>;
 
 /// A scenario's program: gets a region of its own and the probe.
 pub type Body = for<'a> fn(&'a LocalRegion, &'a Probe) -> Run<'a>;
+
+/// What a scenario spawns into the runtime's root region before its body starts.
+pub type Root = fn(&Spawner<Error>, &Probe);
 
 /// What a scenario needs beyond the common set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub struct Scenario {
     pub needs: &'static [Need],
     /// How many tasks the runtime admits.
     pub capacity: usize,
+    /// What lives in the runtime's root region, and so outlives the body.
+    pub root: Option<Root>,
     /// How many leaked obligations it ends with.
     pub leaks: u64,
     /// What must hold once the runtime has shut down.
@@ -55,6 +60,7 @@ impl Scenario {
             body,
             needs: &[],
             capacity: 4_096,
+            root: None,
             leaks: 0,
             after: None,
         }
@@ -69,6 +75,12 @@ impl Scenario {
     /// In a runtime of this capacity.
     pub const fn capacity(mut self, tasks: usize) -> Self {
         self.capacity = tasks;
+        self
+    }
+
+    /// With tasks in the runtime's root region.
+    pub const fn root(mut self, spawn: Root) -> Self {
+        self.root = Some(spawn);
         self
     }
 
@@ -95,6 +107,7 @@ impl Scenario {
         Setup {
             capacity: self.capacity,
             config,
+            root: self.root,
         }
     }
 }
@@ -105,6 +118,8 @@ pub struct Setup {
     pub capacity: usize,
     /// Its settings.
     pub config: Config,
+    /// What to spawn through the runtime's own spawner before the body starts.
+    pub root: Option<Root>,
 }
 
 /// What a harness hands back.

@@ -20,5 +20,5 @@ pub mod hosts;
 mod probe;
 pub mod scenarios;
 
-pub use harness::{Body, Harness, Need, Record, Scenario, Setup, Summary, check, run_all};
+pub use harness::{Body, Harness, Need, Record, Root, Scenario, Setup, Summary, check, run_all};
 pub use probe::Probe;

@@ -485,7 +485,7 @@ impl<'a> Admission<'a> {
         let Self { core, place } = self;
         let budget = core.budget.meet(options.budget);
         core.kernel
-            .emit(EventKind::TaskSpawned, core.path, path.as_u64(), || {
+            .emit(EventKind::TaskSpawned, core.kernel.polling(), path.as_u64(), || {
                 core.path.as_u64()
             });
         let with = Construction {

@@ -418,6 +418,9 @@ where
     /// # Safety
     /// As for `stage`; the caller dropped the last reference.
     unsafe fn free(header: NonNull<Header>) {
+        // SAFETY: the cell is alive until the next statement.
+        let linked = unsafe { header.as_ref() }.has(ENROLLED);
+        debug_assert!(!linked, "a task is freed while its region's list has it");
         // SAFETY: the last reference is gone; the box came from `allocate`.
         drop(unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) });
     }
@@ -555,6 +558,16 @@ impl Runnable {
         self.header().deadline()
     }
 
+    /// Whether it has a deadline, its own or its region's.
+    pub fn is_timed(&self) -> bool {
+        self.header().has(TIMED)
+    }
+
+    /// Whether it was never polled: this is its first time in a queue.
+    pub fn is_new(&self) -> bool {
+        !self.header().has(POLLED)
+    }
+
     /// Its priority; larger is more urgent.
     pub fn priority(&self) -> u8 {
         self.header().priority
@@ -563,6 +576,14 @@ impl Runnable {
     /// Its schedule-independent id.
     pub fn path(&self) -> PathId {
         self.header().path
+    }
+
+    pub(super) fn is_traced(&self) -> bool {
+        self.header().is_traced()
+    }
+
+    pub(super) fn kernel(&self) -> Arc<crate::kernel::Kernel> {
+        Arc::clone(&self.header().region.kernel)
     }
 
     pub(crate) fn is_of(&self, kernel: &Arc<crate::kernel::Kernel>) -> bool {

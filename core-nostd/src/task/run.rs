@@ -20,6 +20,7 @@ use crate::error::TaskError;
 use crate::finalize::{FinalizerRun, Finalizers};
 use crate::mutants::mutant;
 use crate::outcome::{PanicPayload, Severity};
+use crate::path::PathId;
 use crate::region::{ChildEnd, RegionCore};
 use crate::sync::atomic::Ordering;
 use crate::time::Time;
@@ -89,6 +90,17 @@ impl Drop for FinishOnUnwind {
 
 /// Runs a task that the caller took from a queue.
 pub(crate) fn dispatch(task: Runnable) -> Ran {
+    if !task.is_traced() {
+        return decide(task);
+    }
+    let kernel = task.kernel();
+    kernel.set_polling(task.path());
+    let ran = decide(task);
+    kernel.set_polling(PathId::NOBODY);
+    ran
+}
+
+fn decide(task: Runnable) -> Ran {
     let raw = task.into_raw();
     // SAFETY: the queue slot came with the runtime's reference.
     let header = unsafe { raw.as_ref() };

@@ -60,8 +60,8 @@ struct Lanes {
 impl LocalDriver {
     /// A runtime on `platform` that admits at most `capacity` tasks at once.
     ///
-    /// A capacity of zero admits nothing: every spawn fails with `AtCapacity`. Memory: one queue
-    /// entry of 32 bytes a task is reserved here, and nothing on a wake.
+    /// A capacity of zero admits nothing: every spawn fails with `AtCapacity`. Memory: the queues are
+    /// links inside the tasks; a task with a deadline takes 32 bytes more when it is spawned.
     pub fn new(platform: Arc<dyn Platform>, capacity: usize) -> Self {
         Self::with_config(platform, capacity, Config::default(), None)
     }
@@ -79,7 +79,7 @@ impl LocalDriver {
         let lanes = Lanes {
             arbiter: Arbiter::new(config.cancel_streak_limit),
             cancel: Fifo::new(),
-            timed: TimedLane::with_capacity(capacity),
+            timed: TimedLane::default(),
             ready: Fifo::new(),
         };
         Self {
@@ -208,8 +208,11 @@ impl Queues {
             let Some(task) = self.lanes.pop() else {
                 return polled;
             };
-            if let Ok(Ran::Again(task)) = driver.run(task) {
-                self.lanes.push(task);
+            let timed = task.is_timed();
+            match driver.run(task) {
+                Ok(Ran::Again(task)) => self.lanes.push(task),
+                Ok(Ran::Done) if timed => self.lanes.timed.release(),
+                Ok(Ran::Done | Ran::Idle) | Err(_) => {}
             }
         }
         batch
@@ -244,6 +247,9 @@ impl Lanes {
 
     /// Queues a task where it belongs now; that is not read again while it waits.
     fn push(&mut self, task: Runnable) {
+        if task.is_timed() && task.is_new() {
+            self.timed.admit();
+        }
         match task.lane() {
             Lane::Cancel => self.cancel.push_back(task),
             Lane::Timed => self.timed.push(task),

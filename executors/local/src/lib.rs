@@ -12,8 +12,8 @@
 //!                           └── pend, only if the driver sleeps
 //! ```
 //!
-//! Fixed capacity: the timed lane's storage is reserved when the driver is made, the other queues are
-//! links inside the tasks. A spawn past the capacity fails with `AtCapacity`; what was admitted can
+//! Fixed capacity: a spawn past it fails with `AtCapacity`. The queues are links inside the tasks, and the timed
+//! lane makes room for a task when that is spawned, so what was admitted can
 //! always be queued.
 
 #![no_std]

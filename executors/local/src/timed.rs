@@ -5,8 +5,13 @@ use core::cmp::{Ordering, Reverse};
 
 use asupersync_core::{PathId, Runnable, Time};
 
-/// A heap whose storage is reserved once, for as many tasks as may ever be live.
-pub(crate) struct TimedLane(BinaryHeap<Entry>);
+/// A heap with room for every live task that has a deadline: the room is made when such a task is
+/// first queued, on the way of its spawn, so that no later wake has to allocate.
+#[derive(Default)]
+pub(crate) struct TimedLane {
+    heap: BinaryHeap<Entry>,
+    live: usize,
+}
 
 /// What orders a task is frozen when it is queued (R-SCH section of the semantics).
 struct Entry {
@@ -15,21 +20,29 @@ struct Entry {
 }
 
 impl TimedLane {
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self(BinaryHeap::with_capacity(capacity))
+    /// A task with a deadline was spawned.
+    pub(crate) fn admit(&mut self) {
+        self.live += 1;
+        let missing = self.live.saturating_sub(self.heap.len());
+        self.heap.reserve(missing);
+    }
+
+    /// A task with a deadline ended.
+    pub(crate) fn release(&mut self) {
+        self.live = self.live.saturating_sub(1);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.heap.is_empty()
     }
 
     pub(crate) fn push(&mut self, task: Runnable) {
         let key = (Reverse(task.deadline()), task.priority(), Reverse(task.path()));
-        self.0.push(Entry { key, task });
+        self.heap.push(Entry { key, task });
     }
 
     pub(crate) fn pop(&mut self) -> Option<Runnable> {
-        self.0.pop().map(|entry| entry.task)
+        self.heap.pop().map(|entry| entry.task)
     }
 }
 

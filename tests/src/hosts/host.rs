@@ -26,6 +26,9 @@ impl Harness for StdHarness {
             .capacity(setup.capacity)
             .config(setup.config)
             .build();
+        if let Some(spawn) = setup.root {
+            spawn(&runtime.spawner(), probe);
+        }
         let result: Result<(), Error> =
             runtime.block_on(async |region: &LocalRegion| body(region, probe).await);
         let ended = runtime.shut_down();
