@@ -49,16 +49,19 @@ pub struct Accepted {
 
 impl CancelWord {
     /// 0: nothing asked. One acquire load: what the requester wrote before is visible.
+    #[inline]
     pub fn load(&self) -> u32 {
         self.word.load(Ordering::Acquire)
     }
 
     /// Whether anything asked.
+    #[inline]
     pub fn is_cancelled(&self) -> bool {
         self.load() != 0
     }
 
     /// Whether the cleanup budget is spent.
+    #[inline]
     pub fn is_forced(&self) -> bool {
         self.load() & FORCED != 0
     }

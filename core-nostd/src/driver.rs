@@ -78,6 +78,7 @@ impl Driver {
     ///
     /// # Errors
     /// [`ForeignTask`] gives back a task of another runtime.
+    #[inline]
     pub fn run(&mut self, task: Runnable) -> Result<Ran, ForeignTask> {
         if task.is_of(&self.kernel) {
             Ok(run::dispatch(task))

@@ -161,16 +161,19 @@ impl Kernel {
         self.platform.now()
     }
 
+    #[inline]
     pub(crate) fn schedule(&self, task: Runnable) {
         self.executor.schedule(task);
     }
 
     /// Whether events are recorded.
+    #[inline]
     pub(crate) fn is_traced(&self) -> bool {
         self.sink.is_some()
     }
 
     /// Records an event. `arg` is a closure so that untraced runs do not compute it.
+    #[inline]
     pub(crate) fn emit(
         &self,
         kind: EventKind,
@@ -210,6 +213,7 @@ impl Kernel {
 
     /// Takes one of the runtime's task slots. `false`: it is at capacity, and nothing happened.
     #[must_use]
+    #[inline]
     pub(crate) fn admit(&self) -> bool {
         let before = self.live.fetch_add(1, Ordering::Relaxed);
         if before >= self.capacity && !mutant!(NoAdmissionLimit) {
@@ -224,6 +228,7 @@ impl Kernel {
         self.live.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn release_admission(&self) {
         self.live.fetch_sub(1, Ordering::Relaxed);
     }

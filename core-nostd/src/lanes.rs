@@ -61,6 +61,7 @@ impl Arbiter {
     }
 
     /// The lane whose turn it is; `None` when nothing waits.
+    #[inline]
     pub fn pick(&mut self, waiting: Waiting) -> Option<Lane> {
         let others = waiting.timed || waiting.ready;
         if waiting.cancel {

@@ -65,7 +65,7 @@ macro_rules! mutants {
                         | JoinWakerNotTakenBack
                         | HandleLooksThenLetsGo
                         | ReferenceDropRelaxed
-                        | TellingUnlinks
+                        | EndIgnoresTeller
                         | EnrolLooksFirst
                         | NewsWhilePollingLost
                         | ToldBeforeReason
@@ -182,8 +182,8 @@ mutants! {
     HandleLooksThenLetsGo,
     /// breaks: R-OWN-1 (loom) (uses of a cell are not ordered before it is freed)
     ReferenceDropRelaxed,
-    /// breaks: R-OWN-1 (loom) (a task that is being told of a cancel looks like no member)
-    TellingUnlinks,
+    /// breaks: R-OWN-1 (loom) (a task ends without waiting for who is taking it out of the list)
+    EndIgnoresTeller,
     /// breaks: R-CAN-1 (loom) (a task that is about to wait looks for a cancel, then enrols)
     EnrolLooksFirst,
     /// breaks: R-CAN-1 (loom) (a cancel that comes during a poll is forgotten at its end)

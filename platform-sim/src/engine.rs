@@ -35,8 +35,10 @@ const POLLS_PER_TIMER_LOOK: u32 = 64;
 /// As in the reference executor.
 const POLLS_PER_TURN: u32 = 128;
 
-/// How many more steps a program has to shut down once it is out of steps.
+/// How many more steps a program has to shut down once the engine has asked it to.
 const OVERTIME_STEPS: u64 = 20_000;
+/// How many of them it has before the clock is pushed towards the end of its cleanup budgets.
+const PATIENCE_STEPS: u64 = 1_000;
 
 /// What a run is made with.
 pub(crate) struct Setup<'a> {
@@ -362,7 +364,7 @@ impl Engine {
                 }
                 // Whoever never waits would keep the clock from ever reaching the end of its
                 // cleanup budget.
-                if self.steps > since
+                if self.steps - since > PATIENCE_STEPS
                     && let Some(next) = driver.next_deadline().filter(|next| *next > now)
                 {
                     self.advance_to(next);

@@ -29,11 +29,13 @@ impl Fifo {
     }
 
     /// Whether nothing waits in it.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.ends.is_none()
     }
 
     /// Appends a task.
+    #[inline]
     pub fn push_back(&mut self, task: Runnable) {
         let header = task.into_raw();
         // SAFETY: `task` was exclusively ours, and its runtime reference keeps the header alive.
@@ -54,6 +56,7 @@ impl Fifo {
     }
 
     /// Takes the task that has waited longest.
+    #[inline]
     pub fn pop_front(&mut self) -> Option<Runnable> {
         let (first, last) = self.ends?;
         // SAFETY: `first` is in this list, so the list owns its reference and its link.

@@ -31,11 +31,13 @@ impl Inbox {
 
     /// Whether nothing waits in it. `SeqCst`: part of the sleep protocol, see
     /// `asupersync-local`.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.newest.load(Ordering::SeqCst).is_null()
     }
 
     /// Adds a task.
+    #[inline]
     pub fn push(&self, task: Runnable) {
         let header = task.into_raw();
         // SAFETY: `task` was exclusively ours and its runtime reference keeps the header alive
@@ -59,6 +61,7 @@ impl Inbox {
     }
 
     /// Calls `each` with every task that waits, oldest first.
+    #[inline]
     pub fn drain(&self, mut each: impl FnMut(Runnable)) {
         if self.newest.load(Ordering::Relaxed).is_null() {
             return;

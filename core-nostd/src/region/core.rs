@@ -198,10 +198,18 @@ impl RegionCore {
             .kernel
             .insert_region_alarm(force_at, self, Alarm::RegionForce);
         let mut inner = self.inner.lock();
-        let before = inner.force_timer.replace(alarm);
+        // Requests may come here in another order than to the word, which knows whose time counts.
+        // A region that closed meanwhile has taken its timers out.
+        let stale = (self.word.force_at() != Some(force_at) && !mutant!(LaterForceTimerWins))
+            || inner.state.0 == RegionState::Closed;
+        let unwanted = if stale {
+            Some(alarm)
+        } else {
+            inner.force_timer.replace(alarm)
+        };
         let host = inner.host.clone();
         drop(inner);
-        self.kernel.cancel_timers([before]);
+        self.kernel.cancel_timers([unwanted]);
         if !mutant!(CancelMissesIdle) {
             self.tell_members(MemberList::tell_news);
         }
@@ -252,6 +260,11 @@ impl RegionCore {
 
     /// Links a task that is about to wait, and returns the cancel word as it is after that.
     pub(crate) fn enrol(&self, task: &Member) -> u32 {
+        if mutant!(EnrolLooksFirst) {
+            let word = self.word.load();
+            self.inner.lock().members.link(task);
+            return word;
+        }
         self.inner.lock().members.link(task);
         self.word.load()
     }

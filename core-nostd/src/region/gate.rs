@@ -58,6 +58,7 @@ impl Gate {
 
     /// Admits one child. `false`: the gate is closed, and nothing happened.
     #[must_use]
+    #[inline]
     pub fn enter(&self, background: bool) -> bool {
         let unit = if background { BACKGROUND } else { FOREGROUND };
         let mut current = self.0.load(Ordering::Relaxed);
@@ -92,6 +93,7 @@ impl Gate {
     /// One child less. Returns who is inside if the gate is closed and this exit emptied the
     /// foreground or the whole region: the closer wants to know.
     #[must_use]
+    #[inline]
     pub fn exit(&self, background: bool) -> Option<Inside> {
         let unit = if background { BACKGROUND } else { FOREGROUND };
         // AcqRel: everything the children did happens before the closer goes on.

@@ -532,20 +532,35 @@ pub(crate) fn cancel_task(
     let reason = CancelReason::new(kind, origin, kernel.now(), message);
     let limit = task.region.word.force_at();
     let cold = task.cold();
+    if mutant!(ToldBeforeReason) {
+        task.cancel();
+    }
     let Some(accepted) = cold.cancel.request(reason, limit, &kernel.config) else {
         return;
     };
     kernel.emit(EventKind::CancelRequested, task.path, task.path.as_u64(), || {
         kind as u64
     });
-    task.cancel();
+    if !mutant!(ToldBeforeReason) {
+        task.cancel();
+    }
     if task.is_done() {
         // It ended meanwhile: a timer would only keep its cell.
         return;
     }
     let timer = kernel.insert_task_force(accepted.force_at, task.clone());
-    let before = cold.limits.lock().force_timer.replace(timer);
-    kernel.cancel_timers([before]);
+    let mut limits = cold.limits.lock();
+    // Looked at under the lock: `complete` takes the timers out under it, after the task is done.
+    // Requests may come here in another order than to the word, which knows whose time counts.
+    let stale = (task.is_done() && !mutant!(ForceTimerKept))
+        || (cold.cancel.force_at() != Some(accepted.force_at) && !mutant!(LaterForceTimerWins));
+    let unwanted = if stale {
+        Some(timer)
+    } else {
+        limits.force_timer.replace(timer)
+    };
+    drop(limits);
+    kernel.cancel_timers([unwanted]);
 }
 
 /// A quota is spent: the task is asked to stop with `Timeout` (R-SCH-4).

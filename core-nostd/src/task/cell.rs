@@ -83,29 +83,35 @@ impl fmt::Debug for Header {
 }
 
 impl Header {
+    #[inline]
     pub(super) fn has(&self, flag: u16) -> bool {
         self.flags.load(Ordering::Relaxed) & flag != 0
     }
 
     /// Flags are written by the polling driver only; relaxed suffices because `state` orders polls.
+    #[inline]
     pub(super) fn set(&self, flag: u16) {
         self.flags.fetch_or(flag, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(super) fn clear(&self, flag: u16) {
         self.flags.fetch_and(!flag, Ordering::Relaxed);
     }
 
     /// The number of the next child, finalizer, scope or random draw of this task.
+    #[inline]
     pub(crate) fn next_ordinal(&self) -> u32 {
         self.ordinal.fetch_add(1, Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn phase(&self) -> Phase {
         Phase::from_u8(self.phase.load(Ordering::Relaxed)).unwrap_or(Phase::Done)
     }
 
     /// Moves forward along the protocol and says from where; `None` if the edge does not exist.
+    #[inline]
     pub(crate) fn advance_phase(&self, next: Phase) -> Option<Phase> {
         let before = self.phase();
         if before.may_become(next) {
@@ -116,37 +122,45 @@ impl Header {
         }
     }
 
+    #[inline]
     pub(crate) fn is_polling(&self) -> bool {
         self.state.load().is_polling()
     }
 
+    #[inline]
     pub(crate) fn is_done(&self) -> bool {
         self.state.load().is_done()
     }
 
+    #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
         self.state.load().is_cancelled()
     }
 
+    #[inline]
     pub(crate) fn request_yield(&self) {
         self.set(YIELDED);
     }
 
+    #[inline]
     pub(crate) fn is_traced(&self) -> bool {
         self.has(TRACED)
     }
 
+    #[inline]
     pub(crate) fn is_checked(&self) -> bool {
         self.has(CHECKED)
     }
 
     /// One borrowed permit more. Only the polling thread counts, so a load and a store suffice.
+    #[inline]
     pub(crate) fn permit_add(&self) {
         let count = self.permits.load(Ordering::Relaxed);
         self.permits.store(count.saturating_add(1), Ordering::Relaxed);
     }
 
     /// One borrowed permit less.
+    #[inline]
     pub(crate) fn permit_drop(&self) {
         let count = self.permits.load(Ordering::Relaxed);
         self.permits.store(count.saturating_sub(1), Ordering::Relaxed);
@@ -170,11 +184,13 @@ impl Header {
         self.cold.get_or_init(|| Box::new(Cold::default()))
     }
 
+    #[inline]
     pub(crate) fn cold_if_any(&self) -> Option<&Cold> {
         self.cold.get()
     }
 
     /// The lane it belongs to, read when it is queued.
+    #[inline]
     pub(crate) fn lane(&self) -> Lane {
         let snapshot = self.state.load();
         let cancelling = self.phase() != Phase::Running
@@ -459,6 +475,7 @@ impl TaskRef {
     }
 
     /// Gives the counted reference to the caller.
+    #[inline]
     pub(super) fn into_raw(self) -> NonNull<Header> {
         ManuallyDrop::new(self).0
     }
@@ -535,6 +552,7 @@ unsafe impl Send for Runnable {}
 impl Runnable {
     /// # Safety
     /// The caller owns the queue slot of a live task.
+    #[inline]
     pub(crate) unsafe fn from_raw(header: NonNull<Header>) -> Self {
         Self(header)
     }
@@ -543,12 +561,14 @@ impl Runnable {
         ManuallyDrop::new(self).0
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         // SAFETY: the runtime's reference, which travels with the queue slot, keeps it alive.
         unsafe { self.0.as_ref() }
     }
 
     /// The lane it belongs to now; executors read it once, when they queue the task.
+    #[inline]
     pub fn lane(&self) -> Lane {
         self.header().lane()
     }
@@ -559,11 +579,13 @@ impl Runnable {
     }
 
     /// Whether it has a deadline, its own or its region's.
+    #[inline]
     pub fn is_timed(&self) -> bool {
         self.header().has(TIMED)
     }
 
     /// Whether it was never polled: this is its first time in a queue.
+    #[inline]
     pub fn is_new(&self) -> bool {
         !self.header().has(POLLED)
     }
@@ -586,6 +608,7 @@ impl Runnable {
         Arc::clone(&self.header().region.kernel)
     }
 
+    #[inline]
     pub(crate) fn is_of(&self, kernel: &Arc<crate::kernel::Kernel>) -> bool {
         Arc::ptr_eq(&self.header().region.kernel, kernel)
     }

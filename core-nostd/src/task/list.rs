@@ -127,6 +127,7 @@ impl MemberList {
         // SAFETY: alive until the lock is released: the list stood for the runtime's reference, and
         // `complete` takes the lock for every task that was ever linked.
         let header = unsafe { member.0.as_ref() };
+        debug_assert!(!header.is_done(), "a member was told after its end");
         Some(match transition(&header.state) {
             // SAFETY: the transition gave us the queue slot.
             WakeAction::Schedule => Told::Runnable(unsafe { Runnable::from_raw(member.0) }),

@@ -282,17 +282,15 @@ fn complete(raw: NonNull<Header>) -> Ran {
     kernel.emit(EventKind::TaskDone, task.path, region.path.as_u64(), || {
         summary.severity as u64 | u64::from(forced) << 8 | u64::from(unpolled) << 9
     });
-    if let Some(cold) = task.cold_if_any() {
-        let mut limits = cold.limits.lock();
-        let timers = [limits.deadline_timer.take(), limits.force_timer.take()];
-        drop(limits);
-        kernel.cancel_timers(timers);
-    }
     let background = task.has(BACKGROUND);
     // Also when it has left the list: whoever told it may not have released the lock yet.
     // SAFETY: alive, and of this region.
     let member = task
-        .has(WAS_ENROLLED)
+        .has(if mutant!(EndIgnoresTeller) {
+            ENROLLED
+        } else {
+            WAS_ENROLLED
+        })
         .then(|| unsafe { Member::new(raw) });
     region.child_ended(
         ChildEnd {
@@ -305,6 +303,13 @@ fn complete(raw: NonNull<Header>) -> Ran {
         member,
     );
     let action = task.state.transition_to_done();
+    // Once the task is done: a request that comes from now on leaves no timer (see `cancel_task`).
+    if let Some(cold) = task.cold_if_any() {
+        let mut limits = cold.limits.lock();
+        let timers = [limits.deadline_timer.take(), limits.force_timer.take()];
+        drop(limits);
+        kernel.cancel_timers(timers);
+    }
     if !action.handle {
         let dropped = kernel.platform.guard(&mut || {
             // SAFETY: there is no handle, so the outcome is the completer's.

@@ -111,11 +111,13 @@ impl State {
     }
 
     /// The flags now. `Acquire`: what was written before a flag was set is visible.
+    #[inline]
     pub fn load(&self) -> Snapshot {
         Snapshot(self.0.load(Ordering::Acquire))
     }
 
     /// The spawner is done: the task may be queued. The caller owns the slot.
+    #[inline]
     pub fn transition_to_spawned(&self) {
         // Cancel news may have arrived meanwhile; both bits survive. Release publishes the future.
         self.0
@@ -123,6 +125,7 @@ impl State {
     }
 
     /// Makes the task runnable (R-SCH-2: remembered once, one slot).
+    #[inline]
     pub fn transition_to_woken(&self) -> WakeAction {
         if mutant!(WakeWhilePollingLost) && self.load().is_polling() {
             return WakeAction::Nothing;
@@ -160,6 +163,7 @@ impl State {
         )
     }
 
+    #[inline]
     fn wake_action(&self, before: usize) -> WakeAction {
         if before & (SCHEDULED | POLLING | DONE) == 0 {
             WakeAction::Schedule
@@ -169,6 +173,7 @@ impl State {
     }
 
     /// The driver took the task from its queue and is about to poll it.
+    #[inline]
     pub fn transition_to_polling(&self) -> Snapshot {
         let mut current = self.0.load(Ordering::Relaxed);
         loop {
@@ -193,6 +198,7 @@ impl State {
     }
 
     /// The future returned `Pending`; `yielded` asks for another turn at once.
+    #[inline]
     pub fn transition_to_pending(&self, yielded: bool) -> PendingAction {
         let mut current = self.0.load(Ordering::Relaxed);
         loop {
@@ -217,6 +223,7 @@ impl State {
     }
 
     /// The outcome is stored. Called once, by whoever polls.
+    #[inline]
     pub fn transition_to_done(&self) -> CompleteAction {
         // Release publishes the outcome to the joiner; Acquire sees its waker.
         let before = self.0.fetch_xor(POLLING | DONE, Ordering::AcqRel);
@@ -228,6 +235,7 @@ impl State {
     }
 
     /// The joiner looks for the outcome, or claims the join waker to fill it.
+    #[inline]
     pub fn transition_to_joining(&self) -> JoinAction {
         let mut current = self.0.load(Ordering::Acquire);
         loop {
@@ -251,6 +259,7 @@ impl State {
     }
 
     /// The joiner filled the join waker. `Take`: the task completed meanwhile and will not wake it.
+    #[inline]
     pub fn join_waker_set(&self) -> JoinAction {
         let mut current = self.0.load(Ordering::Acquire);
         loop {
@@ -270,6 +279,7 @@ impl State {
     }
 
     /// The handle goes away. `true`: the task is done and the outcome is the handle's to drop.
+    #[inline]
     pub fn transition_to_unhandled(&self) -> bool {
         if mutant!(HandleLooksThenLetsGo) {
             let done = self.load().is_done();
@@ -280,6 +290,7 @@ impl State {
     }
 
     /// One more waker or `Cx`.
+    #[inline]
     pub fn reference_add(&self) {
         // Relaxed: a new reference is made from an existing one (as in `Arc::clone`).
         let before = self.0.fetch_add(REFERENCE, Ordering::Relaxed);
@@ -288,6 +299,7 @@ impl State {
 
     /// One reference less. `true`: it was the last, the caller frees the cell.
     #[must_use]
+    #[inline]
     pub fn reference_drop(&self) -> bool {
         // AcqRel: every use through another reference happens before the cell is freed.
         let order = if mutant!(ReferenceDropRelaxed) {

@@ -2,10 +2,173 @@
 //!
 //! Read [`pipeline`] first: it is the program. [`carrier`] is the world it deals with, [`custody`] how
 //! it loses no record, [`ledger`] the recount that would notice, [`orders`] the input, [`report`]
-//! the table. Here is how it is run.
+//! the table. Here is how one run is made and judged; `bin/demo.rs` is the command line.
+
+use std::format;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::prelude::rust_2024::*;
+
+use asupersync_core::{Config, Error, LocalRegion, Stats, Time};
+use asupersync_std::Runtime;
 
 pub mod carrier;
 pub mod custody;
 pub mod ledger;
 pub mod orders;
 pub mod pipeline;
+pub mod report;
+
+use ledger::Tally;
+use orders::{BadLine, Order};
+use pipeline::{Batches, Delivery};
+
+/// The file, as text for the recount and as orders for the pipeline.
+#[derive(Debug, Clone)]
+pub struct Input {
+    text: String,
+    orders: Vec<Order>,
+}
+
+/// Why there is no input.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// The file could not be read.
+    #[error("cannot read {path}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A line of it is not an order.
+    #[error("{path} is not a list of orders")]
+    Line {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, and what is wrong with it.
+        source: BadLine,
+    },
+}
+
+impl Input {
+    /// The file of this repository.
+    pub fn path() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/flights-airport.csv")
+    }
+
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, or has a line that is not an order.
+    pub fn read(path: &Path) -> Result<Self, InputError> {
+        let text = std::fs::read_to_string(path).map_err(|source| InputError::File {
+            path: path.into(),
+            source,
+        })?;
+        let orders = orders::read(&text).map_err(|source| InputError::Line {
+            path: path.into(),
+            source,
+        })?;
+        Ok(Self { text, orders })
+    }
+
+    /// Every order.
+    pub fn all(&self) -> &[Order] {
+        &self.orders
+    }
+
+    /// At most `records` orders; consecutive seeds get consecutive cuts, round and round the file.
+    pub fn cut(&self, seed: u64, records: usize) -> &[Order] {
+        let mut cuts = self.orders.chunks(records.max(1));
+        // Fits: it is less than the number of cuts.
+        let index = seed % (cuts.len() as u64).max(1);
+        cuts.nth(index as usize).unwrap_or_default()
+    }
+}
+
+/// One run of the pipeline, recounted.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The seed, in the lab.
+    pub seed: Option<u64>,
+    /// Records given to the pipeline.
+    pub records: u64,
+    /// What became of them; empty if the recount failed.
+    pub tally: Tally,
+    /// How the batches ended.
+    pub batches: Batches,
+    /// The runtime's counters after shutdown.
+    pub stats: Stats,
+    /// When the pipeline ended, by the runtime's clock.
+    pub ended: Time,
+    /// What identifies the schedule, where it is traced.
+    pub fingerprint: Option<u64>,
+    /// How much the oracles found, where there are any.
+    pub violations: Option<u64>,
+    /// Everything that is wrong with it, in words.
+    pub wrong: Vec<String>,
+}
+
+impl Run {
+    /// Recounts what the pipeline gave and looks at what the runtime has left.
+    fn judge(input: &Input, orders: &[Order], ended: Result<Delivery, Error>, stats: Stats) -> Self {
+        let mut run = Self {
+            seed: None,
+            records: orders.len() as u64,
+            tally: Tally::default(),
+            batches: Batches::default(),
+            stats,
+            ended: Time::ZERO,
+            fingerprint: None,
+            violations: None,
+            wrong: Vec::new(),
+        };
+        match ended {
+            Ok(delivery) => {
+                run.batches = delivery.batches;
+                run.ended = delivery.ended;
+                match ledger::audit(&input.text, ids(orders), &delivery.book) {
+                    Ok(tally) => run.tally = tally,
+                    Err(found) => run.wrong.extend(found.iter().map(ToString::to_string)),
+                }
+            }
+            Err(error) => run.wrong.push(format!("the pipeline failed: {error}")),
+        }
+        for (left, what) in [
+            (stats.live as u64, "tasks outlive the runtime"),
+            (stats.timers as u64, "timers outlive the runtime"),
+            (stats.leaked, "obligations leaked"),
+        ] {
+            if left > 0 {
+                run.wrong.push(format!("{left} {what}"));
+            }
+        }
+        run
+    }
+}
+
+fn ids(orders: &[Order]) -> Range<u32> {
+    match orders {
+        [] => 0..0,
+        [first, .., last] => first.id..last.id + 1,
+        [only] => only.id..only.id + 1,
+    }
+}
+
+/// The kernel's settings, the same on every platform: a hundredth of the usual clean-up budgets, so
+/// that a run on a real clock takes seconds.
+fn config() -> Config {
+    let mut config = Config::default();
+    config.cleanup = config.cleanup.scaled(1, 100);
+    config
+}
+
+/// Runs the pipeline on one thread of this machine, in real time, over the whole file.
+pub fn on_std(input: &Input) -> Run {
+    let orders = input.all();
+    let mut runtime = Runtime::builder().config(config()).build();
+    let ended = runtime.block_on(async |region: &LocalRegion| pipeline::run(region, orders).await);
+    Run::judge(input, orders, ended, runtime.shut_down())
+}

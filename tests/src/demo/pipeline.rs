@@ -71,6 +71,13 @@ pub struct Batches {
 }
 
 impl Batches {
+    /// Adds those of another run.
+    pub fn add(&mut self, other: &Self) {
+        self.finished += other.finished;
+        self.recalled += other.recalled;
+        self.overdue += other.overdue;
+    }
+
     fn count(&mut self, end: BatchEnd) {
         *match end {
             BatchEnd::Finished => &mut self.finished,

@@ -1,10 +1,28 @@
 //! The catalogue: one file per part of the contract.
 
+mod by_hand;
+mod capabilities;
+mod channels;
+mod determinism;
+mod locks;
+mod obligations;
 mod ownership;
+mod scheduling;
+mod time;
 
 use crate::Scenario;
 
 /// Every scenario, in the order of the contract.
 pub fn catalogue() -> alloc::vec::Vec<Scenario> {
-    [ownership::SCENARIOS].concat()
+    [
+        ownership::SCENARIOS,
+        obligations::SCENARIOS,
+        capabilities::SCENARIOS,
+        scheduling::SCENARIOS,
+        determinism::SCENARIOS,
+        time::SCENARIOS,
+        channels::SCENARIOS,
+        locks::SCENARIOS,
+    ]
+    .concat()
 }

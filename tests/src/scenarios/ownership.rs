@@ -1,15 +1,47 @@
 //! Ownership (R-OWN-*): who owns a task, who may spawn, what a dropped region leaves behind.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::future::pending;
 use core::time::Duration;
 
-use asupersync_core::LocalRegion;
+use asupersync_core::channel::oneshot;
+use asupersync_core::{
+    CancelKind, Cx, Error, LocalRegion, Outcome, Policy, RegionOptions, RegionState, Severity, Task,
+};
 
-use crate::harness::{Run, Scenario};
+use super::common::{Fault, Flag, LONG, breathe, child_cancel, child_panic, fault, own_cancel, select};
 use crate::Probe;
+use crate::harness::{Need, Run, Scenario};
 
 /// The scenarios of this file.
-pub const SCENARIOS: &[Scenario] = &[Scenario::new("own/closed_region_refuses", closed_region_refuses)];
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario::new("own/closed_region_refuses", closed_region_refuses),
+    Scenario::new("own/cancelled_region_refuses", cancelled_region_refuses),
+    Scenario::new("own/background_ends_with_the_scope", background_ends_with_the_scope),
+    Scenario::new("own/background_failure_counts", background_failure_counts),
+    Scenario::new("own/spawner_decides_the_owner", spawner_decides_the_owner),
+    Scenario::new("own/spawner_keeps_nothing_open", spawner_keeps_nothing_open),
+    Scenario::new("own/spawner_clones_are_equal", spawner_clones_are_equal),
+    Scenario::new("own/admission_limit", admission_limit).capacity(3),
+    Scenario::new("own/admitted_work_is_never_refused", admitted_work_is_never_refused).capacity(33),
+    Scenario::new("own/full_runtime_still_cleans_up", full_runtime_still_cleans_up).capacity(2),
+    Scenario::new("own/draining_task_opens_cancelled", draining_task_opens_cancelled),
+    Scenario::new("own/mask_opens_uncancelled", mask_opens_uncancelled),
+    Scenario::new("own/dropped_region_is_adopted", dropped_region_is_adopted),
+    Scenario::new("own/dropped_region_finalizes", dropped_region_finalizes),
+    Scenario::new("own/dropped_regions_close_inside_out", dropped_regions_close_inside_out),
+    Scenario::new("own/dropped_region_waits_for_tokens", dropped_region_waits_for_tokens),
+    Scenario::new("own/dropped_region_admits_nothing", dropped_region_admits_nothing),
+    Scenario::new("own/dropped_region_with_nothing_left", dropped_region_with_nothing_left),
+    Scenario::new("own/dropped_body_and_fibers_are_gone", dropped_body_and_fibers_are_gone),
+    Scenario::new("own/dropped_in_a_forced_task", dropped_in_a_forced_task),
+    Scenario::new("own/handle_drop_keeps_the_task", handle_drop_keeps_the_task),
+    Scenario::new("own/cancelled_waiter_keeps_the_task", cancelled_waiter_keeps_the_task),
+    Scenario::new("own/cx_in_another_task", cx_in_another_task).needs(&[Need::Unwind]),
+    Scenario::new("own/cx_after_its_task", cx_after_its_task).needs(&[Need::Unwind]),
+    Scenario::new("own/join_of_self", join_of_self).needs(&[Need::Unwind]),
+];
 
 /// A spawner that outlives its region is refused, and the closure is dropped uncalled.
 // proves: R-OWN-2
@@ -24,7 +56,705 @@ fn closed_region_refuses<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             Ok(cx.sleep(Duration::from_millis(1)).await?)
         });
         probe.expect(refused.is_err_and(|e| e.is_closed()), "the spawn was admitted");
+        let refused = spawner.spawn_background(async |_cx| Ok(()));
+        probe.expect(refused.is_err_and(|e| e.is_closed()), "the background was admitted");
         probe.expect_marks(&["dropped"]);
+        Ok(())
+    })
+}
+
+/// A region that was asked to stop refuses its own body, and the closure is dropped uncalled.
+// proves: R-OWN-2 R-REG-2
+fn cancelled_region_refuses<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let ended = r
+            .region(async |inner| {
+                inner.cancel("enough");
+                probe.expect_eq(inner.state(), RegionState::Draining, "state");
+                let kept = probe.mark_on_drop("dropped");
+                let notes = probe.clone();
+                let refused = inner.spawn(async move |_cx| {
+                    notes.mark("ran");
+                    drop(kept);
+                    Ok(())
+                });
+                probe.expect(refused.is_err_and(|e| e.is_closed()), "the spawn was admitted");
+                let local = inner.spawn_local(async |_cx| Ok(()));
+                probe.expect(local.is_err_and(|e| e.is_closed()), "the local one was admitted");
+                Ok(inner.checkpoint()?)
+            })
+            .await;
+        probe.expect_eq(child_cancel(&ended), Some(CancelKind::User), "the region's end");
+        probe.expect_marks(&["dropped"]);
+        Ok(())
+    })
+}
+
+/// A background child runs while there is work, is asked with `ScopeDone` once the body has returned and
+/// the other children are done, and the region waits for it.
+// proves: R-OWN-1 WVT-001
+fn background_ends_with_the_scope<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let value = r
+            .region(async |inner| {
+                let (started, notes) = (Flag::new(), probe.clone());
+                let up = started.clone();
+                inner.spawn_background(async move |cx| {
+                    up.raise();
+                    let end = cx.sleep(LONG).await.map_err(Error::from);
+                    notes.expect_eq(own_cancel(&end), Some(CancelKind::ScopeDone), "kind");
+                    breathe().await;
+                    notes.mark("background");
+                    end
+                })?;
+                let (spawner, notes) = (inner.spawner(), probe.clone());
+                inner.spawn(async move |cx| {
+                    while !spawner.is_closed() {
+                        cx.yield_now().await?;
+                    }
+                    breathe().await;
+                    notes.mark("foreground");
+                    Ok(())
+                })?;
+                started.raised().await;
+                Ok("value")
+            })
+            .await?;
+        probe.expect_eq(value, "value", "the region's end");
+        probe.mark("closed");
+        probe.expect_marks(&["foreground", "background", "closed"]);
+        Ok(())
+    })
+}
+
+/// A background child is a child: when it fails, its siblings are cancelled and its error decides.
+// proves: R-OWN-1 R-REG-5
+fn background_failure_counts<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let ended = r
+            .region(async |inner| {
+                inner.spawn_background(async |_cx| Err(Fault("background").into()))?;
+                Ok(inner.sleep(LONG).await?)
+            })
+            .await;
+        probe.expect_eq(fault(&ended), Some("background"), "the error");
+        Ok(())
+    })
+}
+
+/// A task belongs to the region it was spawned into, not to that of the task that spawned it.
+// proves: R-OWN-1 PO-OWN WVT-001
+fn spawner_decides_the_owner<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        r.region(async |outer| {
+            let (outside, go) = (outer.spawner(), Flag::new());
+            let (notes, wait) = (probe.clone(), go.clone());
+            r.region(async |inner| {
+                inner.spawn(async move |_cx| {
+                    drop(outside.spawn(async move |_cx| {
+                        wait.raised().await;
+                        notes.mark("outer child");
+                        Ok(())
+                    })?);
+                    Ok(())
+                })?;
+                Ok(())
+            })
+            .await?;
+            probe.mark("inner closed");
+            go.raise();
+            Ok(())
+        })
+        .await?;
+        probe.mark("outer closed");
+        probe.expect_marks(&["inner closed", "outer child", "outer closed"]);
+        Ok(())
+    })
+}
+
+/// Holding a spawner does not keep the region open.
+// proves: R-OWN-2 R-REG-4
+fn spawner_keeps_nothing_open<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let mut kept = Vec::new();
+        r.region(async |inner| {
+            let spawner = inner.spawner();
+            kept.push(spawner.clone());
+            kept.push(spawner);
+            Ok(())
+        })
+        .await?;
+        probe.expect(kept.iter().all(|s| s.is_closed()), "a spawner says it is open");
+        Ok(())
+    })
+}
+
+/// Every clone of a spawner spawns into the same region, and no two tasks have the same id.
+// proves: R-OWN-1 R-OWN-2
+fn spawner_clones_are_equal<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let paths = r
+            .region(async |inner| {
+                let first = inner.spawner();
+                let second = first.clone();
+                let third = second.clone();
+                let mut tasks: Vec<Task<u32, Error>> = Vec::new();
+                for _ in 0..3 {
+                    for spawner in [&first, &second, &third] {
+                        tasks.push(spawner.spawn(async |_cx| Ok(1))?);
+                    }
+                }
+                drop((first, third));
+                tasks.push(second.spawn(async |_cx| Ok(1))?);
+                let mut paths: Vec<_> = tasks.iter().map(Task::path).collect();
+                let mut sum = 0;
+                for task in tasks {
+                    sum += task.join(inner).await?;
+                }
+                probe.expect_eq(sum, 10, "values");
+                paths.sort();
+                paths.dedup();
+                Ok(paths.len())
+            })
+            .await?;
+        probe.expect_eq(paths, 10, "distinct ids");
+        Ok(())
+    })
+}
+
+/// Past the admission limit a spawn is refused, unpolled; a place that becomes free is given again.
+// proves: R-OWN-2
+fn admission_limit<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let go = Flag::new();
+        let waiting = |go: Flag| async move |_cx: Cx| {
+            go.raised().await;
+            Ok::<_, Error>(())
+        };
+        let first = r.spawn(waiting(go.clone()))?;
+        let second = r.spawn(waiting(go.clone()))?;
+        let (kept, notes) = (probe.mark_on_drop("dropped"), probe.clone());
+        let refused = r.spawn(async move |_cx| {
+            notes.mark("ran");
+            drop(kept);
+            Ok(())
+        });
+        probe.expect(refused.is_err_and(|e| e.is_at_capacity()), "a third was admitted");
+        probe.expect_marks(&["dropped"]);
+        go.raise();
+        first.join(r).await?;
+        second.join(r).await?;
+        probe.expect_eq(r.spawn(async |_cx| Ok(7))?.join(r).await?, 7, "the next one");
+        Ok(())
+    })
+}
+
+/// A runtime that is full still wakes, cancels and ends everything it admitted.
+// proves: R-OWN-2
+fn admitted_work_is_never_refused<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let (go, mut tasks) = (Flag::new(), Vec::new());
+        for n in 0..32_u32 {
+            let wait = go.clone();
+            tasks.push(r.spawn(async move |_cx| {
+                for _ in 0..3 {
+                    wait.raised().await;
+                    breathe().await;
+                }
+                Ok(n)
+            })?);
+        }
+        probe.expect(r.spawn(async |_cx| Ok(())).is_err(), "more than the capacity");
+        breathe().await;
+        go.raise();
+        tasks.iter().step_by(2).for_each(|task| task.cancel("half of them"));
+        let mut ended = 0;
+        for task in tasks {
+            ended += u32::from(task.outcome(r).await?.severity() < Severity::Panicked);
+        }
+        probe.expect_eq(ended, 32, "ended");
+        Ok(())
+    })
+}
+
+/// The task that closes a dropped region has a place even where the runtime is full.
+// proves: R-OWN-2 R-OWN-3
+fn full_runtime_still_cleans_up<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        r.region(async |outer| {
+            let (up, notes) = (Flag::new(), probe.clone());
+            let raise = up.clone();
+            let dropped = outer.region(async |inner| {
+                inner.defer(async move |_cx| notes.mark("finalizer"))?;
+                inner.spawn(async move |cx| {
+                    raise.raise();
+                    Ok(cx.sleep(LONG).await?)
+                })?;
+                pending::<Result<(), Error>>().await
+            });
+            select(dropped, up.raised()).await;
+            let full = outer.spawn(async |_cx| Ok(()));
+            probe.expect(full.is_err_and(|e| e.is_at_capacity()), "the runtime is not full");
+            Ok(())
+        })
+        .await?;
+        probe.mark("closed");
+        probe.expect_marks(&["finalizer", "closed"]);
+        Ok(())
+    })
+}
+
+/// A region that a draining task opens is born cancelled: it admits nothing and its body sees the cancel.
+// proves: R-OWN-2 R-CAN-1
+fn draining_task_opens_cancelled<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let (up, notes) = (Flag::new(), probe.clone());
+        let raise = up.clone();
+        let task = r.spawn(async move |cx| {
+            raise.raise();
+            let asked = cx.sleep(LONG).await;
+            notes.expect(asked.is_err(), "it was not asked");
+            let opened = cx
+                .region(async |inner| {
+                    let refused = inner.spawn(async |_cx| Ok(()));
+                    notes.expect(refused.is_err_and(|e| e.is_closed()), "it admits");
+                    inner.checkpoint()?;
+                    Ok(())
+                })
+                .await;
+            notes.expect_eq(own_cancel(&opened), Some(CancelKind::ParentCancelled), "kind");
+            Ok(asked?)
+        })?;
+        up.raised().await;
+        task.cancel("enough");
+        let outcome = task.outcome(r).await?;
+        probe.expect(outcome.is_cancelled(), "the task's outcome");
+        Ok(())
+    })
+}
+
+/// A region opened inside a mask is not born cancelled: its children run and are waited for.
+// proves: R-OWN-2 R-CAN-3
+fn mask_opens_uncancelled<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let (up, notes) = (Flag::new(), probe.clone());
+        let raise = up.clone();
+        let task = r.spawn(async move |cx| {
+            raise.raise();
+            let asked = cx.sleep(LONG).await;
+            let saved = cx
+                .masked(LONG, async |masked| {
+                    masked
+                        .region(async |inner| {
+                            let child = inner.spawn(async |cx| {
+                                cx.yield_now().await?;
+                                Ok("saved")
+                            })?;
+                            child.join(inner).await
+                        })
+                        .await
+                })
+                .await?;
+            notes.mark(saved);
+            Ok(asked?)
+        })?;
+        up.raised().await;
+        task.cancel("enough");
+        probe.expect(task.outcome(r).await?.is_cancelled(), "the task's outcome");
+        probe.expect_marks(&["saved"]);
+        Ok(())
+    })
+}
+
+/// A region whose future is dropped in a `select` asks its children to stop, and the region around it
+/// does not close before they have.
+// proves: R-OWN-3 R-REG-4 PO-OWN PO-REG WVT-001
+fn dropped_region_is_adopted<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let options = RegionOptions::new().policy(Policy::CollectAll);
+        let (result, report) = r
+            .region_report(options, async |outer| {
+                let (up, notes) = (Flag::new(), probe.clone());
+                let raise = up.clone();
+                let dropped = outer.region(async |inner| {
+                    inner.spawn(async move |cx| {
+                        raise.raise();
+                        let end = cx.sleep(LONG).await.map_err(Error::from);
+                        let kind = Some(CancelKind::ParentCancelled);
+                        notes.expect_eq(own_cancel(&end), kind, "kind");
+                        breathe().await;
+                        notes.mark("drained");
+                        end
+                    })?;
+                    let _body = probe.mark_on_drop("body");
+                    pending::<Result<(), Error>>().await
+                });
+                select(dropped, up.raised()).await;
+                probe.mark("dropped");
+                Ok(())
+            })
+            .await;
+        result?;
+        probe.mark("closed");
+        probe.expect_marks(&["body", "dropped", "drained", "closed"]);
+        probe.expect_eq(report.adopted, 1, "adopted regions");
+        Ok(())
+    })
+}
+
+/// The finalizers of a dropped region run on its closer: after its children, last in first out.
+// proves: R-OWN-3 R-REG-3
+fn dropped_region_finalizes<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        r.region(async |outer| {
+            let up = Flag::new();
+            let raise = up.clone();
+            let dropped = outer.region(async |inner| {
+                for name in ["first", "second", "third"] {
+                    let notes = probe.clone();
+                    inner.defer(async move |cx| {
+                        let rested = cx.sleep(Duration::from_micros(10)).await;
+                        notes.expect(rested.is_ok(), "a finalizer saw the cancel");
+                        notes.mark(name);
+                    })?;
+                }
+                let notes = probe.clone();
+                inner.spawn(async move |cx| {
+                    raise.raise();
+                    let end = cx.sleep(LONG).await;
+                    breathe().await;
+                    notes.mark("child");
+                    Ok(end?)
+                })?;
+                pending::<Result<(), Error>>().await
+            });
+            select(dropped, up.raised()).await;
+            Ok(())
+        })
+        .await?;
+        probe.mark("closed");
+        probe.expect_marks(&["child", "third", "second", "first", "closed"]);
+        Ok(())
+    })
+}
+
+/// Regions inside a dropped region close first, each with its own children and finalizers.
+// proves: R-OWN-3 R-REG-3 R-REG-4 PO-REG
+fn dropped_regions_close_inside_out<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        r.region(async |outer| {
+            let up = Flag::new();
+            let raise = up.clone();
+            let dropped = outer.region(async |middle| {
+                let notes = probe.clone();
+                middle.defer(async move |_cx| notes.mark("middle finalizer"))?;
+                middle
+                    .region(async |inner| {
+                        let notes = probe.clone();
+                        inner.defer(async move |_cx| {
+                            breathe().await;
+                            notes.mark("inner finalizer");
+                        })?;
+                        let notes = probe.clone();
+                        inner.spawn(async move |cx| {
+                            raise.raise();
+                            let end = cx.sleep(LONG).await;
+                            breathe().await;
+                            notes.mark("inner child");
+                            Ok(end?)
+                        })?;
+                        pending::<Result<(), Error>>().await
+                    })
+                    .await
+            });
+            select(dropped, up.raised()).await;
+            Ok(())
+        })
+        .await?;
+        probe.mark("closed");
+        probe.expect_marks(&["inner child", "inner finalizer", "middle finalizer", "closed"]);
+        Ok(())
+    })
+}
+
+/// A dropped region with an open obligation keeps the region around it open until that is resolved.
+// proves: R-OWN-3 R-REG-4
+fn dropped_region_waits_for_tokens<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let (tx, mut rx) = oneshot::channel();
+        let (closing, notes) = (Flag::new(), probe.clone());
+        let go = closing.clone();
+        let holder = r.spawn(async move |cx| {
+            let token: asupersync_core::ObligationToken = rx.recv(&cx).await?;
+            go.raised().await;
+            breathe().await;
+            notes.mark("resolved");
+            notes.expect(token.commit(), "it was revoked");
+            Ok(())
+        })?;
+        r.region(async |outer| {
+            let dropped = outer.region(async |inner| {
+                probe.expect(tx.send(inner.io_op()?).is_delivered(), "the token came back");
+                pending::<Result<(), Error>>().await
+            });
+            select(dropped, breathe()).await;
+            closing.raise();
+            Ok(())
+        })
+        .await?;
+        probe.mark("closed");
+        holder.join(r).await?;
+        probe.expect_marks(&["resolved", "closed"]);
+        Ok(())
+    })
+}
+
+/// A region whose future was dropped admits nobody, though its children still drain.
+// proves: R-OWN-2 R-OWN-3
+fn dropped_region_admits_nothing<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let (up, mut kept) = (Flag::new(), None);
+        let raise = up.clone();
+        let dropped = r.region(async |inner| {
+            kept = Some(inner.spawner());
+            inner.spawn(async move |cx| {
+                raise.raise();
+                Ok(cx.sleep(LONG).await?)
+            })?;
+            pending::<Result<(), Error>>().await
+        });
+        select(dropped, up.raised()).await;
+        let refused = kept.map(|spawner| spawner.spawn(async |_cx| Ok(())));
+        let closed = refused.is_some_and(|spawned| spawned.is_err_and(|e| e.is_closed()));
+        probe.expect(closed, "a dropped region admits");
+        Ok(())
+    })
+}
+
+/// A dropped region in which nothing is left needs no closer: there is nothing to adopt.
+// proves: R-OWN-3
+fn dropped_region_with_nothing_left<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let (result, report) = r
+            .region_report(RegionOptions::new(), async |outer| {
+                let dropped = outer.region(async |inner| {
+                    inner.spawn(async |_cx| Ok(()))?.join(inner).await?;
+                    pending::<Result<(), Error>>().await
+                });
+                select(dropped, breathe()).await;
+                // Never polled: it was never opened.
+                drop(outer.region(async |_inner| Ok(())));
+                Ok(())
+            })
+            .await;
+        result?;
+        probe.expect_eq(report.adopted, 0, "adopted regions");
+        Ok(())
+    })
+}
+
+/// Dropping a region drops its body and every fiber in it before the drop returns.
+// proves: R-OWN-3
+fn dropped_body_and_fibers_are_gone<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let dropped = r.region(async |inner| {
+            let _body = probe.mark_on_drop("body");
+            inner
+                .race(
+                    async |cx| {
+                        let _arm = probe.mark_on_drop("arm a");
+                        Ok(cx.sleep(LONG).await?)
+                    },
+                    async |cx| {
+                        let _arm = probe.mark_on_drop("arm b");
+                        cx.masked(LONG, async |cx| cx.sleep(LONG).await).await?;
+                        Ok(())
+                    },
+                )
+                .await?;
+            Ok(())
+        });
+        select(dropped, breathe()).await;
+        probe.mark("after");
+        let marks = probe.marks();
+        probe.expect_eq(marks.len(), 4, "marks");
+        probe.expect_eq(marks.last().map(|m| m == "after"), Some(true), "the drop was late");
+        probe.expect_eq(marks.get(2).map(|m| m == "body"), Some(true), "the body went first");
+        Ok(())
+    })
+}
+
+/// A forced task loses its inline region half-way; what that leaves is closed by the task's own region.
+// proves: R-OWN-3 R-CAN-4 PO-OWN
+fn dropped_in_a_forced_task<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let (result, report) = r
+            .region_report(RegionOptions::new(), async |outer| {
+                let (up, notes) = (Flag::new(), probe.clone());
+                let raise = up.clone();
+                let task = outer.spawn(async move |cx| {
+                    cx.region(async |inner| {
+                        let finalizer = notes.clone();
+                        inner.defer(async move |_cx| finalizer.mark("finalizer"))?;
+                        inner.spawn(async move |cx| {
+                            raise.raise();
+                            let end = cx.sleep(LONG).await;
+                            notes.mark("child");
+                            Ok(end?)
+                        })?;
+                        // Deaf: neither it nor its region can be asked.
+                        cx.masked(LONG, async |_cx| pending::<()>().await).await;
+                        Ok(())
+                    })
+                    .await
+                })?;
+                up.raised().await;
+                task.cancel("enough");
+                probe.expect(task.outcome(outer).await?.is_cancelled(), "the outcome");
+                Ok(())
+            })
+            .await;
+        result?;
+        probe.mark("closed");
+        probe.expect_marks(&["child", "finalizer", "closed"]);
+        probe.expect_eq(report.cancelled, 1, "cancelled children");
+        Ok(())
+    })
+}
+
+/// Dropping a handle leaves the task to its region: it runs to its end, uncancelled.
+// proves: R-OWN-4
+fn handle_drop_keeps_the_task<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let (result, report) = r
+            .region_report(RegionOptions::new(), async |inner| {
+                let notes = probe.clone();
+                let never_polled = inner.spawn(async move |cx| {
+                    cx.yield_now().await?;
+                    cx.checkpoint()?;
+                    notes.mark("done");
+                    Ok(())
+                })?;
+                drop(never_polled);
+                let (up, notes) = (Flag::new(), probe.clone());
+                let raise = up.clone();
+                let waiting = inner.spawn(async move |cx| {
+                    raise.raise();
+                    cx.sleep(Duration::from_micros(50)).await?;
+                    notes.mark("done");
+                    Ok(())
+                })?;
+                up.raised().await;
+                drop(waiting);
+                Ok(())
+            })
+            .await;
+        result?;
+        probe.expect_eq(probe.count("done"), 2, "tasks that ran to their end");
+        probe.expect_eq((report.ok, report.cancelled), (2, 0), "children");
+        Ok(())
+    })
+}
+
+/// Cancelling a waiter does not cancel the task; the handle can be waited on again.
+// proves: R-OWN-4 R-CAN-1
+fn cancelled_waiter_keeps_the_task<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let go = Flag::new();
+        let wait = go.clone();
+        let mut task = r.spawn(async move |cx| {
+            wait.raised().await;
+            cx.checkpoint()?;
+            Ok("value")
+        })?;
+        let timed = r
+            .timeout(Duration::from_millis(1), async |cx| Ok(task.wait(cx).await?.into_result()?))
+            .await;
+        probe.expect_eq(child_cancel(&timed), Some(CancelKind::Timeout), "the waiter's end");
+        probe.expect(!task.is_finished(), "the task ended");
+        go.raise();
+        probe.expect_eq(task.join(r).await?, "value", "the task's value");
+        Ok(())
+    })
+}
+
+/// A `Cx` that was moved to another task is useless there: the misusing task panics, the owner is untouched.
+// proves: R-OWN-5
+fn cx_in_another_task<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let ended = r
+            .region_with(RegionOptions::new().policy(Policy::CollectAll), async |inner| {
+                let (tx, mut rx) = oneshot::channel::<Cx>();
+                let go = Flag::new();
+                let wait = go.clone();
+                let owner = inner.spawn(async move |cx| {
+                    // Where nobody takes it, it comes back and is dropped.
+                    drop(tx.send(cx));
+                    wait.raised().await;
+                    Ok("owner")
+                })?;
+                let thief = inner.spawn(async move |cx| {
+                    let stolen = rx.recv(&cx).await?;
+                    Ok(stolen.checkpoint()?)
+                })?;
+                let outcome = thief.outcome(inner).await?;
+                let said = matches!(&outcome, Outcome::Panicked(p) if p.message().contains("ForeignCx"));
+                probe.expect(said, "the misuse was accepted");
+                go.raise();
+                probe.expect_eq(owner.join(inner).await?, "owner", "the owner's value");
+                Ok(())
+            })
+            .await;
+        let said = child_panic(&ended).is_some_and(|text| text.contains("ForeignCx"));
+        probe.expect(said, "the region hid the panic");
+        Ok(())
+    })
+}
+
+/// A `Cx` that outlives its task is refused at every use: waits, spawns and scopes alike.
+// proves: R-OWN-5
+fn cx_after_its_task<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        for use_number in 0..4 {
+            let ended = r
+                .region(async |inner| {
+                    let stolen = inner.spawn(async |cx| Ok(cx))?.join(inner).await?;
+                    let user = inner.spawn(async move |_cx| {
+                        match use_number {
+                            0 => stolen.sleep(Duration::from_millis(1)).await?,
+                            1 => stolen.region(async |_| Ok(())).await?,
+                            2 => stolen.masked(LONG, async |_| ()).await,
+                            _ => stolen.defer(async |_| ())?,
+                        }
+                        Ok(())
+                    })?;
+                    user.join(inner).await
+                })
+                .await;
+            let said = child_panic(&ended).is_some_and(|text| text.contains("ForeignCx"));
+            probe.expect(said, alloc::format!("use {use_number} was accepted"));
+        }
+        Ok(())
+    })
+}
+
+/// A task that joins its own handle is told so, instead of waiting for ever.
+// proves: R-OWN-4
+fn join_of_self<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let ended = r
+            .region(async |inner| {
+                let (tx, mut rx) = oneshot::channel::<Task<(), Error>>();
+                let task = inner.spawn(async move |cx| {
+                    let own = rx.recv(&cx).await?;
+                    own.join(&cx).await
+                })?;
+                drop(tx.send(task));
+                Ok(())
+            })
+            .await;
+        let said = child_panic(&ended).is_some_and(|text| text.contains("JoinSelf"));
+        probe.expect(said, "the join of self went on");
         Ok(())
     })
 }

@@ -1,0 +1,196 @@
+//! Oracles: what must hold in every run, whatever the program (semantics section 9).
+//!
+//! Owns the names of the oracles, what a violation tells, and the hand-over of events to the checkers,
+//! one file each. Checkers stream: they keep what is open, not what happened. They know the
+//! events and a few facts of the engine, never the kernel, so that a bug of the kernel cannot hide in them.
+
+mod census;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use asupersync_core::Time;
+use asupersync_core::trace::Event;
+
+use census::Census;
+
+/// How many violations a run lists; one bug often trips an oracle once per task.
+pub const VIOLATIONS_MAX: usize = 32;
+
+/// What watches a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Oracle {
+    /// Every task and region has one owner, which admits it while open, and none outlives its run.
+    Ownership,
+    /// Cancel phases go along the listed edges, and what was asked reaches everybody.
+    CancelPhases,
+    /// A closed region holds no task, child region, finalizer or obligation.
+    Quiescence,
+    /// Finalizers run once each, last in first out.
+    Finalizers,
+    /// An obligation is resolved exactly once.
+    Obligations,
+    /// No obligation is left unresolved by the program.
+    Leaks,
+    /// A race or timeout returns only when what it asked to stop has ended.
+    LoserDrain,
+    /// Nothing uses a capability that its region does not hold.
+    Capabilities,
+    /// A task whose wait is satisfied is runnable.
+    LostWakeup,
+    /// A task that is done is never polled.
+    PollAfterCompletion,
+    /// A grant is taken by the task it was made to.
+    Futurelock,
+    /// Somebody can go on.
+    Deadlock,
+    /// The program ends within its steps.
+    Progress,
+    /// The same decisions give the same run.
+    Determinism,
+    /// No panic leaves the runtime.
+    Kernel,
+}
+
+impl Oracle {
+    /// The name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ownership => "ownership",
+            Self::CancelPhases => "cancel phases",
+            Self::Quiescence => "quiescence",
+            Self::Finalizers => "finalizers",
+            Self::Obligations => "obligations",
+            Self::Leaks => "leaks",
+            Self::LoserDrain => "loser drain",
+            Self::Capabilities => "capabilities",
+            Self::LostWakeup => "lost wakeup",
+            Self::PollAfterCompletion => "poll after completion",
+            Self::Futurelock => "futurelock",
+            Self::Deadlock => "deadlock",
+            Self::Progress => "progress",
+            Self::Determinism => "determinism",
+            Self::Kernel => "kernel",
+        }
+    }
+}
+
+impl fmt::Display for Oracle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Something that must not happen, and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Violation {
+    /// Who noticed.
+    pub oracle: Oracle,
+    /// The run's time at which it was noticed.
+    pub at: Time,
+    /// How many events had happened: the index of the offending event plus one, where it is one event.
+    pub event: u64,
+    /// The thing, the reason, and what to look at next.
+    pub message: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            oracle,
+            at,
+            event,
+            message,
+        } = self;
+        write!(f, "{oracle} (at {at}, event {event}): {message}")
+    }
+}
+
+/// Where checkers put what they find.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    at: Time,
+    event: u64,
+    list: Vec<Violation>,
+    more: u64,
+}
+
+impl Findings {
+    fn add(&mut self, oracle: Oracle, message: String) {
+        if self.list.len() < VIOLATIONS_MAX {
+            self.list.push(Violation {
+                oracle,
+                at: self.at,
+                event: self.event,
+                message,
+            });
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+/// What the oracles are told to expect.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expectations {
+    pub(crate) leaks_allowed: bool,
+    pub(crate) futurelock_steps: u64,
+}
+
+impl Default for Expectations {
+    fn default() -> Self {
+        Self {
+            leaks_allowed: false,
+            futurelock_steps: 1_000,
+        }
+    }
+}
+
+/// All oracles of a run.
+#[derive(Debug)]
+pub(crate) struct Oracles {
+    census: Census,
+    findings: Findings,
+}
+
+impl Oracles {
+    pub(crate) fn new(_expect: Expectations) -> Self {
+        Self {
+            census: Census::default(),
+            findings: Findings::default(),
+        }
+    }
+
+    /// The next event.
+    pub(crate) fn event(&mut self, event: &Event) {
+        self.findings.at = event.at;
+        self.findings.event += 1;
+        self.census.update(event);
+    }
+
+    /// Nothing is runnable, and nobody is held back.
+    pub(crate) fn idle(&mut self, at: Time) {
+        self.findings.at = at;
+    }
+
+    /// Nothing is runnable and no timer is set, but the program has not ended.
+    pub(crate) fn stuck(&mut self, at: Time) {
+        self.findings.at = at;
+        self.findings.add(Oracle::Deadlock, "stuck".into());
+    }
+
+    /// The engine itself noticed something.
+    pub(crate) fn engine(&mut self, oracle: Oracle, at: Time, message: String) {
+        self.findings.at = at;
+        self.findings.add(oracle, message);
+    }
+
+    /// The run is over; `is_closed`: its root region is closed, so that nothing may be left.
+    pub(crate) fn finish(&mut self, is_closed: bool) -> Vec<Violation> {
+        let _ = is_closed;
+        core::mem::take(&mut self.findings.list)
+    }
+}

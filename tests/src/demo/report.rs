@@ -1,0 +1,167 @@
+//! The report: one table, a column for each platform, and what went wrong.
+//!
+//! Owns adding up runs and printing. Whether a run is right was decided before, in [`Run`].
+
+use std::collections::BTreeSet;
+use std::prelude::rust_2024::*;
+use std::{format, vec};
+
+use comfy_table::{Cell, CellAlignment, Row, Table, presets};
+
+use super::Run;
+use super::ledger::Tally;
+use super::pipeline::Batches;
+
+/// How many seeds must show, between them, everything that can happen to a record.
+pub const HUNDRED: usize = 100;
+
+/// The runs of one platform, added up.
+#[derive(Debug, Clone, Default)]
+pub struct Column {
+    platform: String,
+    runs: usize,
+    records: u64,
+    tally: Tally,
+    batches: Batches,
+    forced: u64,
+    leaked: u64,
+    fingerprints: BTreeSet<u64>,
+    violations: Option<u64>,
+    /// What went wrong, and with which seed.
+    wrong: Vec<(Option<u64>, String)>,
+}
+
+impl Column {
+    /// Adds up the runs of a platform.
+    pub fn new(platform: impl Into<String>, runs: &[Run]) -> Self {
+        let mut column = Self {
+            platform: platform.into(),
+            runs: runs.len(),
+            ..Self::default()
+        };
+        for run in runs {
+            column.records += run.records;
+            column.tally.add(&run.tally);
+            column.batches.add(&run.batches);
+            column.forced += run.stats.forced;
+            column.leaked += run.stats.leaked;
+            column.fingerprints.extend(run.fingerprint);
+            if let Some(found) = run.violations {
+                *column.violations.get_or_insert(0) += found;
+            }
+            let wrong = run.wrong.iter().map(|what| (run.seed, what.clone()));
+            column.wrong.extend(wrong);
+        }
+        column
+    }
+
+    /// The first few things that went wrong, with their seeds.
+    pub fn wrong(&self) -> &[(Option<u64>, String)] {
+        &self.wrong
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let Self { tally, batches, .. } = self;
+        let outcome = match self.wrong.len() {
+            0 => "ok".into(),
+            count => format!("{} wrong", number(count as u64)),
+        };
+        let fingerprints = match self.fingerprints.len() {
+            0 => "not traced".into(),
+            count => format!("{} of {}", number(count as u64), number(self.runs as u64)),
+        };
+        let violations = self.violations.map_or("not watched".into(), number);
+        vec![
+            outcome,
+            number(self.records),
+            number(tally.acknowledged),
+            number(tally.timed_out),
+            number(tally.carrier_failed),
+            number(tally.cancelled),
+            number(tally.forced),
+            number(batches.finished),
+            number(batches.recalled),
+            number(batches.overdue),
+            number(self.forced),
+            number(self.leaked),
+            fingerprints,
+            violations,
+        ]
+    }
+}
+
+/// The names of a column's cells, in their order.
+const ROWS: [&str; 14] = [
+    "outcome",
+    "records in",
+    "  = acknowledged",
+    "  + rejected: timed out",
+    "  + rejected: carrier failed",
+    "  + rejected: cancelled",
+    "  + rejected: forced",
+    "batches finished",
+    "batches cancelled by hand",
+    "batches cancelled by deadline",
+    "dropped past their clean-up budget",
+    "leaked obligations",
+    "distinct fingerprints",
+    "oracle violations",
+];
+
+/// How to read the table, in three lines.
+pub const LEGEND: &str = "\
+Records in are recounted from the raw lines of the file; each is in the ledger once, acknowledged or rejected.
+A batch that is cancelled settles what it has; tasks and race arms that do not stop in time are dropped, and
+counted; a seed is one schedule of the same program, and distinct fingerprints are schedules that really differ.";
+
+/// The table.
+pub fn table(columns: &[Column]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_FULL_CONDENSED);
+    table.set_header(
+        std::iter::once("platform").chain(columns.iter().map(|column| column.platform.as_str())),
+    );
+    let cells: Vec<_> = columns.iter().map(Column::cells).collect();
+    for (index, name) in ROWS.iter().enumerate() {
+        let mut row = Row::from([*name]);
+        for column in &cells {
+            row.add_cell(Cell::new(&column[index]).set_alignment(CellAlignment::Right));
+        }
+        table.add_row(row);
+    }
+    table
+}
+
+/// The hundreds of seeds in which something never happened: then they prove less than they claim.
+pub fn uneventful(runs: &[Run]) -> Vec<String> {
+    let mut dull = Vec::new();
+    for (index, hundred) in runs.chunks_exact(HUNDRED).enumerate() {
+        let mut all = Tally::default();
+        hundred.iter().for_each(|run| all.add(&run.tally));
+        for (count, event) in [
+            (all.cancelled, "cancel"),
+            (all.forced, "force"),
+            (all.timed_out, "timeout"),
+        ] {
+            if count == 0 {
+                let first = index * HUNDRED;
+                let last = first + HUNDRED - 1;
+                dull.push(format!("the runs {first} to {last} saw no {event}"));
+            }
+        }
+    }
+    dull
+}
+
+/// With commas between the thousands.
+fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
