@@ -177,10 +177,10 @@ impl fmt::Debug for Driver {
 
 impl Drop for Driver {
     /// Drops every future that is left, without clean-up beyond their own `Drop`. Shut down first
-    /// for an orderly end.
+    /// for an orderly end. An executor drops its queues before its driver: a task that sits in a
+    /// queue is out of reach here.
     fn drop(&mut self) {
         if self.root.state() != RegionState::Closed {
-            self.request_shutdown();
             run::sweep(&self.root);
         }
     }

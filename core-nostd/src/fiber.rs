@@ -16,6 +16,7 @@ use crate::mutants::mutant;
 use crate::outcome::ChildEnded;
 use crate::scope::{OpenScope, ScopeKind};
 use crate::sync::atomic::Ordering;
+use crate::task::Phase;
 use crate::time::Time;
 use crate::timer::{Countdown, TimerClass};
 use crate::trace::EventKind;
@@ -33,6 +34,8 @@ pub enum Either<A, B> {
 struct Fiber {
     open: OpenScope,
     force_at: Option<(Time, Countdown)>,
+    /// Where a fiber that was asked to stop is, for the trace.
+    phase: Phase,
 }
 
 impl Fiber {
@@ -41,6 +44,7 @@ impl Fiber {
         Ok(Self {
             open: OpenScope::open(cx, cx.next_path(), ScopeKind::Fiber, None)?,
             force_at: None,
+            phase: Phase::Running,
         })
     }
 
@@ -55,7 +59,24 @@ impl Fiber {
     fn cancel(&mut self, kind: CancelKind, message: &'static str) {
         if let Some(accepted) = self.open.cancel(kind, message) {
             self.force_at = Some((accepted.force_at, Countdown::default()));
+            self.phase = Phase::CancelRequested;
         }
+    }
+
+    /// Tells the trace how far a fiber that was asked to stop has come: `Finalizing` when its body is
+    /// gone, `Done` when what waits for it goes on. The second without the first is a loser that was
+    /// not drained (R-CAN-6).
+    fn advance(&mut self, next: Phase) {
+        if self.phase == Phase::Running {
+            return;
+        }
+        let before = core::mem::replace(&mut self.phase, next);
+        let scope = self.open.scope.path;
+        self.open
+            .task()
+            .region
+            .kernel
+            .emit(EventKind::PhaseChanged, scope, before as u64, || next as u64);
     }
 
     /// Polls the fiber; `None` if it was forced.
@@ -70,12 +91,14 @@ impl Fiber {
             let path = self.open.scope.path;
             kernel.emit(EventKind::Forced, path, path.as_u64(), || 0);
             kernel.stats.forced.fetch_add(1, Ordering::Relaxed);
+            self.advance(Phase::Finalizing);
             return Poll::Ready(None);
         }
         match body.as_mut().as_pin_mut() {
             Some(future) => {
                 let output = core::task::ready!(future.poll(waker));
                 body.set(None);
+                self.advance(Phase::Finalizing);
                 Poll::Ready(Some(output))
             }
             None => Poll::Ready(None),
@@ -174,6 +197,7 @@ impl<E: TaskError> Cx<E> {
             fiber.poll(body.as_mut(), waker)
         })
         .await;
+        fiber.advance(Phase::Done);
         fiber.end(end)
     }
 
@@ -294,6 +318,8 @@ impl<E: TaskError> Cx<E> {
             }
         })
         .await;
+        fiber_a.advance(Phase::Done);
+        fiber_b.advance(Phase::Done);
         Ok(Pair {
             a: end_a.unwrap_or_else(|| Err(fiber_a.without_value())),
             b: end_b.unwrap_or_else(|| Err(fiber_b.without_value())),

@@ -17,7 +17,7 @@ use crate::path::PathId;
 use crate::platform::Platform;
 use crate::region::{self, RegionCore};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::task::{Runnable, TaskRef};
 use crate::time::Time;
 use crate::timer::{Fired, TimerClass, TimerKey, Wheel};
@@ -112,6 +112,8 @@ pub(crate) struct Kernel {
     seed: u64,
     /// The path of the task being polled; kept up only while events are recorded.
     polling: AtomicU64,
+    /// The driver is gone: nobody polls any more.
+    dead: AtomicBool,
     /// `Some` once the driver is gone: regions whose tasks are still to be dropped.
     swept: Mutex<Option<Vec<Arc<RegionCore>>>>,
 }
@@ -148,6 +150,7 @@ impl Kernel {
             capacity: executor.capacity().min(region::CHILDREN_MAX),
             seed: platform.entropy(),
             polling: AtomicU64::new(PathId::NOBODY.as_u64()),
+            dead: AtomicBool::new(false),
             swept: Mutex::new(None),
             stats: Counters::default(),
             platform,
@@ -163,7 +166,12 @@ impl Kernel {
 
     #[inline]
     pub(crate) fn schedule(&self, task: Runnable) {
-        self.executor.schedule(task);
+        // Relaxed: a late wake that misses the flag leaves its task in a queue that is dropped whole.
+        if self.dead.load(Ordering::Relaxed) {
+            drop(task);
+        } else {
+            self.executor.schedule(task);
+        }
     }
 
     /// Whether events are recorded.
@@ -237,6 +245,7 @@ impl Kernel {
 
     /// The driver is gone: from here on, regions that lose their future are swept, not adopted.
     pub(crate) fn begin_sweep(&self, root: &Arc<RegionCore>) {
+        self.dead.store(true, Ordering::Relaxed);
         *self.swept.lock() = Some(alloc::vec![Arc::clone(root)]);
     }
 

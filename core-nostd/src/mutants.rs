@@ -74,7 +74,7 @@ macro_rules! mutants {
                         | AdoptLooksThenCloses
                         | CommitLooksThenDelivers
                         | CommitLeavesLedgerFirst
-                        | SeatNotRechecked
+                        | WaitNotRechecked
                         | SleepLooksFirst
                         | SleepUnordered
                 )
@@ -200,8 +200,8 @@ mutants! {
     CommitLooksThenDelivers,
     /// breaks: R-REG-4 (loom) (an owned permit leaves the ledger before its value is delivered)
     CommitLeavesLedgerFirst,
-    /// breaks: R-SCH-2 (loom) (a receiver that takes its seat does not look again)
-    SeatNotRechecked,
+    /// breaks: R-SCH-2 (loom) (a wait that registers does not look again under the lock)
+    WaitNotRechecked,
     /// breaks: R-SCH-2 (loom) (a driver looks for work, then says that it sleeps)
     SleepLooksFirst,
     /// breaks: R-SCH-2 (loom) (push and look, sleep and look: neither pair is kept in order)

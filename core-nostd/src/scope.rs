@@ -68,6 +68,14 @@ impl Scope {
         matches!(self.kind, ScopeKind::Mask) || self.parent.as_ref().is_some_and(|p| p.is_masked())
     }
 
+    /// Whether the outermost scope is a finalizer's: nothing waits to be delivered to those.
+    fn is_in_finalizer(&self) -> bool {
+        match &self.parent {
+            Some(parent) => parent.is_in_finalizer(),
+            None => self.depth == 0,
+        }
+    }
+
     /// A scope for the finalizers of a task or region: masked, with no parent to hear from.
     pub(crate) fn finalizer(path: PathId, home: Option<Arc<RegionCore>>) -> Arc<Self> {
         Arc::new(Self {
@@ -203,6 +211,9 @@ impl OpenScope {
 
     /// Whether a request waits for the masks around this scope to end.
     pub(crate) fn is_deferring(&self) -> bool {
+        if self.scope.is_in_finalizer() {
+            return false;
+        }
         match self.outside() {
             Some(scope) => scope.word().is_cancelled(),
             None => self.task.is_cancelled() || self.task.region.word.is_cancelled(),

@@ -9,6 +9,16 @@ pub use core::sync::atomic;
 #[cfg(loom)]
 pub use loom::sync::atomic;
 
+/// Stands between two `SeqCst` accesses whose order matters.
+///
+/// On the machine their ordering says it all. Loom takes `SeqCst` accesses for `AcqRel` ones and
+/// knows the total order only of fences, so a model needs a fence here.
+#[inline]
+pub(crate) fn between_seq_cst() {
+    #[cfg(loom)]
+    atomic::fence(atomic::Ordering::SeqCst);
+}
+
 #[cfg(not(any(
     feature = "parking_lot",
     feature = "critical-section",

@@ -14,6 +14,8 @@ extern crate alloc;
 #[cfg(feature = "hosts")]
 extern crate std;
 
+#[cfg(feature = "hosts")]
+pub mod demo;
 mod harness;
 #[cfg(feature = "hosts")]
 pub mod hosts;

@@ -20,6 +20,7 @@ pub use super::{RecvError, Sent, TryRecvError};
 
 use crate::cancel::Cancelled;
 use crate::cx::CxBase;
+use crate::mutants::mutant;
 use crate::object::ObjectId;
 use crate::sync::Mutex;
 use crate::wait::{Seat, SeatWait};
@@ -80,6 +81,10 @@ impl<T> Sender<T> {
             let mut state = self.shared.state.lock();
             if state.receiver_gone {
                 return Sent::Returned(value);
+            }
+            if mutant!(CommitLooksThenDelivers) {
+                drop(state);
+                state = self.shared.state.lock();
             }
             state.value = Some(value);
             state.sender_gone = true;

@@ -29,8 +29,7 @@ impl Inbox {
         }
     }
 
-    /// Whether nothing waits in it. `SeqCst`: part of the sleep protocol, see
-    /// `asupersync-local`.
+    /// Whether nothing waits in it. `SeqCst`: part of the protocol of [`Sleep`](super::Sleep).
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.newest.load(Ordering::SeqCst).is_null()

@@ -302,13 +302,13 @@ impl RegionCore {
     // ------------------------------------------------------------ outcomes
 
     /// A child ended: count it, unlink it if it was ever linked, and let the policy act.
-    pub(crate) fn child_ended(self: &Arc<Self>, end: ChildEnd, member: Option<Member>) {
+    pub(crate) fn child_ended(self: &Arc<Self>, mut end: ChildEnd, member: Option<Member>) {
         if end.is_plain() && member.is_none() && !self.keeps_records {
             self.ok.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let mut inner = self.inner.lock();
-        let cancels = inner.tally.count(end, self.policy, self.keeps_records);
+        let cancels = inner.tally.count(&mut end, self.policy, self.keeps_records);
         if let Some(member) = member {
             inner.members.unlink(&member);
         }

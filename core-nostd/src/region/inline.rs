@@ -66,6 +66,7 @@ impl OpenRegion {
         cx.assert_own();
         let parent = Arc::clone(cx.region_core());
         let path = cx.next_path();
+        let edits = options.capability_edits();
         let settings = options.resolve(&parent);
         let own_deadline = settings
             .budget
@@ -75,6 +76,15 @@ impl OpenRegion {
         kernel.emit(EventKind::RegionOpened, cx.task_path(), path.as_u64(), || {
             parent.path.as_u64()
         });
+        for (is_granted, name) in edits {
+            // The region is the actor: this is what it may do, not what somebody did.
+            let kind = if is_granted {
+                EventKind::CapabilityUsed
+            } else {
+                EventKind::CapabilityDenied
+            };
+            kernel.emit(kind, path, name, || 0);
+        }
         let core = RegionCore::new(kernel, path, Some(parent), settings);
         core.set_host(Some(cx.task().clone()));
         let opened = OpenScope::open(cx, path, ScopeKind::Region, Some(Arc::clone(&core)));
@@ -199,7 +209,14 @@ impl Drop for OpenRegion {
 /// The future of a region was dropped: what is left of the region is closed by a task of the parent.
 fn adopt(core: &Arc<RegionCore>, host: &TaskRef) {
     core.set_host(None);
-    let inside = core.gate.close();
+    // One step: a spawn from elsewhere is either among those inside or refused.
+    let inside = if mutant!(AdoptLooksThenCloses) {
+        let inside = core.gate.inside();
+        let _ = core.gate.close();
+        inside
+    } else {
+        core.gate.close()
+    };
     let nothing_left = inside.is_empty()
         && core.open_obligations() == 0
         && core.with_finalizers(|list| list.is_empty());
@@ -207,12 +224,12 @@ fn adopt(core: &Arc<RegionCore>, host: &TaskRef) {
         core.closed();
         return;
     }
-    if !mutant!(DroppedRegionForgets) {
-        core.cancel_itself(CancelKind::ParentCancelled, "the region's future was dropped");
-    }
     let kernel = &core.kernel;
     if kernel.hand_to_sweep(core) {
         return;
+    }
+    if !mutant!(DroppedRegionForgets) {
+        core.cancel_itself(CancelKind::ParentCancelled, "the region's future was dropped");
     }
     let Some(mut parent) = core.parent() else { return };
     if mutant!(AdoptionUncounted)
@@ -252,6 +269,11 @@ fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
         priority: 0,
         poll_quota: u32::MAX,
     };
+    parent
+        .kernel
+        .emit(EventKind::TaskSpawned, parent.path, with.path.as_u64(), || {
+            parent.path.as_u64()
+        });
     let orphan = Orphan(Arc::clone(core));
     let path: PathId = core.path;
     let closer = run::spawn(with, move |task| {

@@ -24,6 +24,7 @@ use crate::cancel::{CancelKind, CancelReason};
 use crate::cx::{Cx, CxBase, LocalCx};
 use crate::error::{Error, SpawnError, TaskError};
 use crate::kernel::LeakResponse;
+use crate::mutants::mutant;
 use crate::path::PathId;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::task::run;
@@ -52,8 +53,15 @@ pub struct RegionOptions {
     policy: Policy,
     budget: Budget,
     leak_response: Option<LeakResponse>,
-    #[allow(clippy::type_complexity)] // a list of edits, in order
-    edits: alloc::vec::Vec<Arc<dyn Fn(&mut Capabilities) + Send + Sync>>,
+    edits: alloc::vec::Vec<CapabilityEdit>,
+}
+
+/// One change of the set of capabilities, in the order of the builder's calls.
+#[derive(Clone)]
+struct CapabilityEdit {
+    name: &'static str,
+    is_granted: bool,
+    apply: Arc<dyn Fn(&mut Capabilities) + Send + Sync>,
 }
 
 impl RegionOptions {
@@ -83,15 +91,30 @@ impl RegionOptions {
 
     /// Takes a capability away, for the region and everything below it.
     pub fn deny<C: Capability>(mut self) -> Self {
-        self.edits.push(Arc::new(Capabilities::deny::<C>));
+        self.edits.push(CapabilityEdit {
+            name: C::NAME,
+            is_granted: false,
+            apply: Arc::new(Capabilities::deny::<C>),
+        });
         self
     }
 
     /// Gives the region a capability of yours.
     pub fn grant<C: Capability + Clone>(mut self, authority: C) -> Self {
-        self.edits
-            .push(Arc::new(move |set| set.grant(authority.clone())));
+        self.edits.push(CapabilityEdit {
+            name: C::NAME,
+            is_granted: true,
+            apply: Arc::new(move |set| set.grant(authority.clone())),
+        });
         self
+    }
+
+    /// What was granted (`true`) or denied, by the trace name of the capability, in order.
+    pub(crate) fn capability_edits(&self) -> alloc::vec::Vec<(bool, u64)> {
+        let edits = self.edits.iter();
+        edits
+            .map(|edit| (edit.is_granted, hash_name(edit.name)))
+            .collect()
     }
 
     pub(crate) fn resolve(self, parent: &RegionCore) -> Settings {
@@ -100,7 +123,7 @@ impl RegionOptions {
         } else {
             let mut set = Capabilities::clone(&parent.capabilities);
             for edit in &self.edits {
-                edit(&mut set);
+                (edit.apply)(&mut set);
             }
             Arc::new(set)
         };

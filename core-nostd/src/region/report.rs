@@ -95,8 +95,9 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts a child's end. `true`: the policy cancels the siblings.
-    pub(crate) fn count(&mut self, end: ChildEnd, policy: Policy, keeps_records: bool) -> bool {
+    /// Counts a child's end. `true`: the policy cancels the siblings. What is not kept stays in
+    /// `end`: a panic payload runs foreign code when it is dropped, and a lock is held here.
+    pub(crate) fn count(&mut self, end: &mut ChildEnd, policy: Policy, keeps_records: bool) -> bool {
         let report = &mut self.report;
         match end.summary.severity {
             Severity::Ok => report.ok += 1,
@@ -114,14 +115,15 @@ impl Tally {
                 forced: end.forced,
             });
         }
-        if let Some(payload) = end.summary.panic {
-            self.first_panic.get_or_insert(payload);
+        if self.first_panic.is_none() {
+            self.first_panic = end.summary.panic.take();
         }
-        if let Some(reason) = end.summary.reason
-            && comes_from_outside(&reason)
+        if let Some(reason) = &end.summary.reason
+            && self.cancelled_from_outside.is_none()
+            && comes_from_outside(reason)
             && !end.background
         {
-            self.cancelled_from_outside.get_or_insert(reason);
+            self.cancelled_from_outside = Some(reason.clone());
         }
         let failed = matches!(end.summary.severity, Severity::Err | Severity::Panicked);
         failed && policy == Policy::FailFast && !mutant!(FailFastForgets)

@@ -13,7 +13,7 @@ use super::cell::{
     YIELDED, erased,
 };
 use super::handle::{LocalTask, Task};
-use super::state::PendingAction;
+use super::state::{PendingAction, SweepAction};
 use super::{Construction, Member, Phase, waker};
 use crate::cancel::{CancelKind, CancelReason};
 use crate::error::TaskError;
@@ -417,12 +417,19 @@ impl Header {
     }
 }
 
-/// A `Runnable` was dropped instead of run: its region keeps the task until the sweep.
+/// A `Runnable` was dropped instead of run: the task counts as idle, linked to its region, where a wake, a
+/// cancel or the sweep finds it.
 pub(super) fn abandon(raw: NonNull<Header>) {
     // SAFETY: the queue slot came with the runtime's reference, which the list now stands for.
     let header = unsafe { raw.as_ref() };
-    // SAFETY: alive, of this region, and unlinked in `complete`.
-    let _ = header.region.enrol(&unsafe { Member::new(raw) });
+    if !header.is_done() {
+        // SAFETY: alive, of this region, and unlinked in `complete`.
+        let _ = header.region.enrol(&unsafe { Member::new(raw) });
+    }
+    if header.state.transition_to_unqueued() {
+        // SAFETY: the sweep ended the task and left the slot's reference to us.
+        drop(unsafe { TaskRef::from_counted(raw) });
+    }
 }
 
 /// Drops the future of every task that a region still has, then those of the regions that loses.
@@ -432,12 +439,16 @@ pub(crate) fn sweep(root: &Arc<RegionCore>) {
     let kernel = Arc::clone(&root.kernel);
     kernel.begin_sweep(root);
     while let Some(region) = kernel.next_to_sweep() {
+        let _ = region.gate.close();
         while let Some(member) = region.pop_member() {
             let raw = member.into_raw();
             // SAFETY: members are alive; the list stood for the runtime's reference.
             let header = unsafe { raw.as_ref() };
-            if !header.state.transition_to_swept() {
-                continue;
+            match header.state.transition_to_swept() {
+                SweepAction::End => {}
+                // `complete` gives up one reference; the `Runnable` will give up its own.
+                SweepAction::EndBorrowed => header.state.reference_add(),
+                SweepAction::Leave => continue,
             }
             if let Some(cold) = header.cold_if_any() {
                 cold.finalizers.lock().abandon();

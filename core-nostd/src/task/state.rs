@@ -52,6 +52,18 @@ pub enum PendingAction {
     Again,
 }
 
+/// What the sweep may do with a task.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SweepAction {
+    /// End it: the list stood for the runtime's reference.
+    End,
+    /// End it, but its queue slot, in somebody's hands, still holds the runtime's reference.
+    EndBorrowed,
+    /// It is done, or being polled.
+    Leave,
+}
+
 /// What the completer owes to the handle.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +161,10 @@ impl State {
 
     /// Makes the task runnable and cancelled. The reason was stored before.
     pub fn transition_to_cancelled(&self) -> WakeAction {
+        if mutant!(NewsWhilePollingLost) && self.load().is_polling() {
+            self.0.fetch_or(CANCELLED, Ordering::AcqRel);
+            return WakeAction::Nothing;
+        }
         self.wake_action(
             self.0
                 .fetch_or(SCHEDULED | NEWS | CANCELLED, Ordering::AcqRel),
@@ -192,9 +208,21 @@ impl State {
         }
     }
 
-    /// The sweep of a dropped driver takes a task out of its idle list. `false`: it is done.
-    pub fn transition_to_swept(&self) -> bool {
-        self.0.fetch_or(POLLING | FORCED, Ordering::AcqRel) & (DONE | POLLING) == 0
+    /// The sweep of a dropped driver found the task in its region's list.
+    pub fn transition_to_swept(&self) -> SweepAction {
+        let before = self.0.fetch_or(POLLING | FORCED, Ordering::AcqRel);
+        match (before & (DONE | POLLING), before & SCHEDULED) {
+            (0, 0) => SweepAction::End,
+            (0, _) => SweepAction::EndBorrowed,
+            _ => SweepAction::Leave,
+        }
+    }
+
+    /// The queue slot is given up without a poll. `true`: the task ended meanwhile, so the slot's
+    /// reference has to be dropped; otherwise the task counts as idle again.
+    #[must_use]
+    pub fn transition_to_unqueued(&self) -> bool {
+        self.0.fetch_and(!SCHEDULED, Ordering::AcqRel) & DONE != 0
     }
 
     /// The future returned `Pending`; `yielded` asks for another turn at once.

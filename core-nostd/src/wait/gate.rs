@@ -166,7 +166,12 @@ impl<'a, G: Gate> Acquire<'a, G> {
     fn join(&mut self, waker: Waker) -> Poll<Result<G::Taken, Refusal>> {
         let pushed = {
             let mut state = self.gate.state().lock();
-            match G::try_take(&mut state, self.ask) {
+            let taken = if mutant!(WaitNotRechecked) {
+                Err(Shut::Busy)
+            } else {
+                G::try_take(&mut state, self.ask)
+            };
+            match taken {
                 Ok(()) => return Poll::Ready(Ok(G::take(&mut state))),
                 Err(Shut::Closed) => return Poll::Ready(Err(Refusal::Closed)),
                 Err(Shut::Busy) => {}

@@ -6,6 +6,7 @@
 
 use crate::cancel::Cancelled;
 use crate::cx::CxBase;
+use crate::mutants::mutant;
 use crate::object::ObjectId;
 use crate::sync::Mutex;
 use core::future::Future;
@@ -72,7 +73,12 @@ impl<'a, S, F> SeatWait<'a, S, F> {
     {
         let (found, _old) = {
             let mut state = self.state.lock();
-            match (self.look)(&mut state) {
+            let found = if mutant!(WaitNotRechecked) {
+                None
+            } else {
+                (self.look)(&mut state)
+            };
+            match found {
                 Some(found) => (Some(found), Some(waker)),
                 None => (None, (self.seat)(&mut state).0.replace(waker)),
             }

@@ -38,8 +38,9 @@ pub enum Turn {
 /// Not `Send`: it is where futures that may not move live and die. Dropping it drops them;
 /// [`shut_down`](Self::shut_down) first for an orderly end.
 pub struct LocalDriver {
-    driver: Driver,
+    /// Dropped first: the driver then finds the tasks that were queued.
     queues: Queues,
+    driver: Driver,
 }
 
 /// Everything but the driver itself, so that a turn can run while the driver is lent to `block_on`.
@@ -237,6 +238,13 @@ impl Queues {
         }
         self.platform.arm(until);
         Turn::Idle(until)
+    }
+}
+
+impl Drop for Queues {
+    fn drop(&mut self) {
+        // What came in last goes where the lanes' own drop finds it.
+        self.collect();
     }
 }
 

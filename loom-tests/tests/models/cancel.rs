@@ -1,9 +1,7 @@
 //! Requests to stop, from another thread, against everything the driver may be doing just then.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use asupersync_core::{Budget, CancelKind, CleanupBudgets, Error, TaskOptions, Time};
 use asupersync_loom_tests::explore::model;
 use asupersync_loom_tests::rig::{Door, Rig, until_cancelled};
 use loom::thread;
@@ -155,59 +153,4 @@ fn task_cancel_vs_poll() {
         rig.run_until(|| task.is_finished());
         canceller.join().unwrap();
     });
-}
-
-// Two requests meet: the stronger one leaves less time to clean up, whoever is first at the timers.
-// proves: R-CAN-1, R-CAN-4
-#[test]
-fn two_cancels_of_a_task() {
-    model("two_cancels_of_a_task", || {
-        let deadline = Time::from_nanos(1_000);
-        let mut rig = Rig::new();
-        let options = TaskOptions::new().budget(Budget::INFINITE.with_deadline(deadline));
-        let task = rig
-            .spawner()
-            .spawn_with(options, |_cx| async move {
-                std::future::pending::<()>().await;
-                Ok::<(), Error>(())
-            })
-            .unwrap();
-        rig.run();
-        rig.world.set_now(deadline);
-        let task = Arc::new(task);
-        let canceller = {
-            let task = Arc::clone(&task);
-            thread::spawn(move || task.cancel("stop"))
-        };
-        rig.driver.fire_timers(1);
-        canceller.join().unwrap();
-        assert_eq!(rig.driver.stats().timers, 1, "not exactly one timer to force");
-        assert_eq!(
-            rig.driver.next_deadline(),
-            Some(deadline.saturating_add(cleanup(CancelKind::Timeout))),
-            "the weaker request's time counts"
-        );
-    });
-}
-
-// proves: R-CAN-1, R-CAN-4
-#[test]
-fn two_cancels_of_a_region() {
-    model("two_cancels_of_a_region", || {
-        let rig = Rig::new();
-        let spawner = rig.spawner();
-        let canceller = thread::spawn(move || spawner.cancel("stop"));
-        rig.driver.request_shutdown();
-        canceller.join().unwrap();
-        assert_eq!(rig.driver.stats().timers, 1, "not exactly one timer to force");
-        assert_eq!(
-            rig.driver.next_deadline(),
-            Some(Time::ZERO.saturating_add(cleanup(CancelKind::Shutdown))),
-            "the weaker request's time counts"
-        );
-    });
-}
-
-fn cleanup(kind: CancelKind) -> Duration {
-    CleanupBudgets::default().of(kind)
 }

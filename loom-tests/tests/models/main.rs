@@ -1,8 +1,12 @@
 //! The loom models, one file per protocol. See the crate's own documentation.
 #![cfg(loom)]
 
+mod adopt;
 mod cancel;
 mod gate;
 mod header;
+mod mask;
 #[cfg(asupersync_mutants)]
 mod mutants;
+mod sleep;
+mod timer;

@@ -16,8 +16,8 @@ macro_rules! caught {
 }
 
 caught! {
-    spawn_after_close: "gate::spawn_vs_close", SpawnAfterClose, "the last went out before this child";
-    gate_looks_then_adds: "gate::spawn_vs_close", GateLooksThenAdds, "the last went out before this child";
+    spawn_after_close: "gate::spawn_vs_close", SpawnAfterClose, "two were the last";
+    gate_looks_then_adds: "gate::spawn_vs_close", GateLooksThenAdds, "two were the last";
     gate_exit_relaxed: "gate::last_out_sees_everything", GateExitRelaxed, "last words are missing";
     wake_while_polling_lost: "header::wake_vs_poll", WakeWhilePollingLost, "a wake was lost";
     wake_relaxed: "header::wake_vs_poll", WakeRelaxed, "a wake was lost";
@@ -25,4 +25,21 @@ caught! {
     join_waker_not_taken_back: "header::complete_vs_join", JoinWakerNotTakenBack, "two owners";
     handle_looks_then_lets_go: "header::complete_vs_handle_drop", HandleLooksThenLetsGo, "exactly one owner";
     reference_drop_relaxed: "header::last_reference_frees", ReferenceDropRelaxed, "freed while still in use";
+    cancel_misses_idle: "cancel::enrol_vs_cancel", CancelMissesIdle, "deadlock";
+    enrol_looks_first: "cancel::enrol_vs_cancel", EnrolLooksFirst, "deadlock";
+    spawn_after_cancel: "cancel::spawn_vs_shutdown", SpawnAfterClose, "a task outlives the root region";
+    cancel_misses_child: "cancel::cancel_vs_region_opening", CancelMissesChild, "deadlock";
+    news_while_polling_lost: "cancel::cancel_vs_region_opening", NewsWhilePollingLost, "deadlock";
+    told_before_reason: "cancel::task_cancel_vs_poll", ToldBeforeReason, "deadlock";
+    end_ignores_teller: "cancel::end_vs_telling", EndIgnoresTeller, "told after its end";
+    mask_leaky: "mask::mask_vs_cancel", MaskLeaky, "a mask lets a request through";
+    mask_swallows_news: "mask::mask_vs_cancel", NewsWhilePollingLost, "deadlock";
+    dropped_region_forgets: "adopt::dropped_region_vs_spawn", DroppedRegionForgets, "deadlock";
+    adoption_uncounted: "adopt::dropped_region_vs_spawn", AdoptionUncounted, "closed before what was left in it";
+    adopt_looks_then_closes: "adopt::dropped_region_vs_spawn", AdoptLooksThenCloses, "closed before what was left in it";
+    sleep_looks_first: "sleep::push_vs_sleep", SleepLooksFirst, "deadlock";
+    sleep_unordered: "sleep::push_vs_sleep", SleepUnordered, "deadlock";
+    force_timer_kept: "timer::set_vs_end", ForceTimerKept, "a timer outlives its task";
+    later_force_timer_wins_task: "timer::two_cancels_of_a_task", LaterForceTimerWins, "the weaker request's time counts";
+    later_force_timer_wins_region: "timer::two_cancels_of_a_region", LaterForceTimerWins, "the weaker request's time counts";
 }

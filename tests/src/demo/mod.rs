@@ -2,7 +2,8 @@
 //!
 //! Read [`pipeline`] first: it is the program. [`carrier`] is the world it deals with, [`custody`] how
 //! it loses no record, [`ledger`] the recount that would notice, [`orders`] the input, [`report`]
-//! the table. Here is how one run is made and judged; `bin/demo.rs` is the command line.
+//! the table, [`picture`] the trace for the eye. Here is how one run is made and judged;
+//! `bin/demo.rs` is the command line.
 
 use std::format;
 use std::ops::Range;
@@ -10,12 +11,15 @@ use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
 
 use asupersync_core::{Config, Error, LocalRegion, Stats, Time};
+use asupersync_sim::artifact::Trace;
+use asupersync_sim::{Lab, LabReport};
 use asupersync_std::Runtime;
 
 pub mod carrier;
 pub mod custody;
 pub mod ledger;
 pub mod orders;
+pub mod picture;
 pub mod pipeline;
 pub mod report;
 
@@ -171,4 +175,36 @@ pub fn on_std(input: &Input) -> Run {
     let mut runtime = Runtime::builder().config(config()).build();
     let ended = runtime.block_on(async |region: &LocalRegion| pipeline::run(region, orders).await);
     Run::judge(input, orders, ended, runtime.shut_down())
+}
+
+/// Runs the pipeline in the lab, in virtual time, over a cut of the file.
+pub fn in_lab(input: &Input, seed: u64, records: usize) -> Run {
+    let orders = input.cut(seed, records);
+    let report = lab(seed)
+        .capture_trace(false)
+        .run(async |region: &LocalRegion| pipeline::run(region, orders).await);
+    judge_report(input, orders, report)
+}
+
+/// [`in_lab`] twice: also checks that both runs are the same, event by event, and keeps the trace.
+pub fn in_lab_traced(input: &Input, seed: u64, records: usize) -> (Run, Option<Trace>) {
+    let orders = input.cut(seed, records);
+    let mut report = lab(seed)
+        .run_twice(|| async |region: &LocalRegion| pipeline::run(region, orders).await);
+    let trace = report.trace.take();
+    (judge_report(input, orders, report), trace)
+}
+
+fn lab(seed: u64) -> Lab {
+    Lab::new(seed).scenario("demo").config(config())
+}
+
+fn judge_report(input: &Input, orders: &[Order], report: LabReport<Delivery>) -> Run {
+    let mut run = Run::judge(input, orders, report.result, report.stats);
+    run.seed = Some(report.seed);
+    run.fingerprint = Some(report.fingerprint);
+    run.violations = Some(report.violations.len() as u64);
+    let violations = report.violations.iter().map(ToString::to_string);
+    run.wrong.extend(violations);
+    run
 }

@@ -48,6 +48,18 @@ const BACKOFF: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(
 /// How long settling one record may hold up a cancel.
 const PAPERWORK: Duration = Duration::from_millis(10);
 
+/// What the program says about itself in the trace, for [`picture`](super::picture).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Mark {
+    /// This task is the clerk.
+    Clerk = 1,
+    /// This task works off a batch; with the id of its first record.
+    Batch = 2,
+    /// This task is a worker of its batch; with its number.
+    Worker = 3,
+}
+
 /// What a run of the pipeline gives.
 #[derive(Debug, Clone)]
 pub struct Delivery {
@@ -130,6 +142,7 @@ pub async fn run(region: &LocalRegion, orders: &[Order]) -> Result<Delivery, Err
 
 /// Writes down what comes, until nothing can come any more.
 async fn keep_book(cx: &CxBase, mut entries: mpsc::Receiver<Entry>) -> Result<Vec<Entry>, Error> {
+    cx.trace(Mark::Clerk as u64, 0)?;
     let mut book = Vec::new();
     loop {
         match entries.recv(cx).await {
@@ -173,6 +186,8 @@ impl Fate {
 impl Site {
     /// Works off one batch in a region of its own: when that is closed, every record is settled.
     async fn work_off(self, cx: &Cx, orders: Vec<Order>) -> Result<BatchEnd, Error> {
+        let first = orders.first().map_or(0, |order| order.id);
+        cx.trace(Mark::Batch as u64, first.into())?;
         let _slot = self.yard.acquire(cx, 1).await?;
         let fate = Fate::draw(cx)?;
         let mut budget = Budget::INFINITE;
@@ -254,6 +269,7 @@ struct Worker {
 
 impl Worker {
     async fn work(self, cx: &Cx) -> Result<(), Error> {
+        cx.trace(Mark::Worker as u64, self.number.into())?;
         // Runs when this body is gone, also if it was dropped at one of the awaits below. A worker that
         // ends by itself holds nothing then: what it still holds, it was forced to leave.
         let (custody, me) = (Arc::clone(&self.custody), Holder::Worker(self.number));

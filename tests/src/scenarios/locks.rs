@@ -109,7 +109,7 @@ fn cancelled_waiter_leaves<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> 
         let held = semaphore.acquire(r, 1).await?;
         let wide = Arc::clone(&semaphore);
         let waits = r.spawn(async move |cx| {
-            wide.acquire(&cx, 2).await?;
+            let _ = wide.acquire(&cx, 2).await?;
             Ok(())
         })?;
         r.sleep(Duration::from_millis(1)).await?;

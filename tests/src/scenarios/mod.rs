@@ -3,6 +3,7 @@
 mod by_hand;
 mod capabilities;
 mod channels;
+mod common;
 mod determinism;
 mod locks;
 mod obligations;

@@ -537,11 +537,13 @@ fn dropped_region_with_nothing_left<'a>(r: &'a LocalRegion, probe: &'a Probe) ->
     Box::pin(async move {
         let (result, report) = r
             .region_report(RegionOptions::new(), async |outer| {
+                let up = Flag::new();
                 let dropped = outer.region(async |inner| {
                     inner.spawn(async |_cx| Ok(()))?.join(inner).await?;
+                    up.raise();
                     pending::<Result<(), Error>>().await
                 });
-                select(dropped, breathe()).await;
+                select(dropped, up.raised()).await;
                 // Never polled: it was never opened.
                 drop(outer.region(async |_inner| Ok(())));
                 Ok(())

@@ -49,6 +49,7 @@ pub use permit::{OwnedPermit, Permit};
 pub use receiver::{Item, Receiver};
 pub use sender::{ReserveError, SendError, Sender, TryReserveError, TrySendError};
 
+use crate::mutants::mutant;
 use crate::object::ObjectId;
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicUsize;
@@ -138,6 +139,10 @@ impl<T> Shared<T> {
             if state.receiver_gone {
                 // The slot stays taken: nobody can want it.
                 return Sent::Returned(value);
+            }
+            if mutant!(CommitLooksThenDelivers) {
+                drop(state);
+                state = self.state.lock();
             }
             state.push(value)
         };

@@ -1,0 +1,96 @@
+//! A driver that falls asleep while somebody pushes: the reference executor as it ships.
+
+use std::sync::Arc;
+
+use asupersync_core::channel::oneshot;
+use asupersync_core::{Config, Platform, Time};
+use asupersync_local::{LocalDriver, Turn};
+use asupersync_loom_tests::explore::model;
+use asupersync_loom_tests::rig::World;
+use loom::thread;
+
+/// A runtime, and the world that it sleeps in.
+fn runtime() -> (LocalDriver, Arc<World>) {
+    let world = World::new();
+    let platform: Arc<dyn Platform> = Arc::<World>::clone(&world);
+    let driver = LocalDriver::with_config(platform, 4, Config::default(), None);
+    (driver, world)
+}
+
+/// Turns and sleeps until `done`. Time passes in sleep: a sleeper with a timer wakes when it is due.
+fn drive(driver: &mut LocalDriver, world: &World, mut done: impl FnMut() -> bool) {
+    while !done() {
+        match driver.turn(8) {
+            Turn::More => {}
+            Turn::Idle(_) if done() => {}
+            Turn::Idle(Some(until)) => world.set_now(until),
+            Turn::Idle(None) => world.wait(),
+        }
+    }
+}
+
+// proves: R-SCH-2, R-SCH-5
+#[test]
+fn push_vs_sleep() {
+    model("push_vs_sleep", || {
+        let (mut driver, world) = runtime();
+        let (sender, mut receiver) = oneshot::channel();
+        let task = driver
+            .spawner()
+            .spawn(|cx| async move { Ok(receiver.recv(&cx).await?) })
+            .unwrap();
+        while driver.turn(8) == Turn::More {}
+        let remote = thread::spawn(move || assert!(sender.send(1).is_delivered()));
+        drive(&mut driver, &world, || task.is_finished());
+        remote.join().unwrap();
+    });
+}
+
+// Two pushes, one sleeper: whoever finds the flag up wakes it, and the other need not.
+// proves: R-SCH-2, R-OWN-2
+#[test]
+fn two_pushes_vs_sleep() {
+    model("two_pushes_vs_sleep", || {
+        let (mut driver, world) = runtime();
+        let ends = [0, 1].map(|_| {
+            let (sender, mut receiver) = oneshot::channel();
+            let task = driver
+                .spawner()
+                .spawn(|cx| async move { Ok(receiver.recv(&cx).await?) })
+                .unwrap();
+            (sender, task)
+        });
+        while driver.turn(8) == Turn::More {}
+        let mut tasks = Vec::new();
+        let remotes = ends.map(|(sender, task)| {
+            tasks.push(task);
+            thread::spawn(move || assert!(sender.send(1).is_delivered()))
+        });
+        drive(&mut driver, &world, || tasks.iter().all(|task| task.is_finished()));
+        for remote in remotes {
+            remote.join().unwrap();
+        }
+    });
+}
+
+// A timer that is set from elsewhere, nearer than what the sleeper waits for, ends the sleep.
+// proves: R-CAN-4, R-SCH-5
+#[test]
+fn timer_vs_sleep() {
+    model("timer_vs_sleep", || {
+        let (mut driver, world) = runtime();
+        let spawner = driver.spawner();
+        let task = spawner
+            .spawn(|_cx| async move {
+                std::future::pending::<()>().await;
+                Ok(())
+            })
+            .unwrap();
+        while driver.turn(8) == Turn::More {}
+        // The task ignores the request: only the timer behind it ends the task.
+        let remote = thread::spawn(move || spawner.cancel("stop"));
+        drive(&mut driver, &world, || task.is_finished());
+        assert!(world.now() > Time::ZERO, "the task was not given its time");
+        remote.join().unwrap();
+    });
+}
