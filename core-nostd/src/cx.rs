@@ -244,7 +244,8 @@ impl CxBase {
     /// # Errors
     /// [`CapabilityDenied`], before any effect, if it was never granted or was denied on the way.
     pub fn capability<C: Capability>(&self) -> Result<&C, CapabilityDenied> {
-        let found = self.region_core().capabilities.find::<C>();
+        let region = self.region_core();
+        let found = region.capabilities.find::<C>();
         let kind = match found {
             Ok(_) => EventKind::CapabilityUsed,
             Err(_) => EventKind::CapabilityDenied,
@@ -252,17 +253,21 @@ impl CxBase {
         self.task
             .region
             .kernel
-            .emit(kind, self.task.path, hash_name(C::NAME), || 0);
+            .emit(kind, self.task.path, hash_name(C::NAME), || {
+                region.path.as_u64()
+            });
         found
     }
 
-    /// [`capability`](Self::capability) for the core's own: traced only when refused.
+    /// [`capability`](Self::capability) for the core's own: traced only when refused, or where the
+    /// set differs from the root's.
     fn require<C: Capability>(&self) -> Result<(), CapabilityDenied> {
         self.assert_own();
-        match self.region_core().capabilities.find::<C>() {
-            Ok(_) => Ok(()),
-            Err(_) => self.capability::<C>().map(|_| ()),
+        let held = &self.region_core().capabilities;
+        if held.is_edited() || held.find::<C>().is_err() {
+            self.capability::<C>()?;
         }
+        Ok(())
     }
 
     pub(crate) fn require_timing(&self) -> Result<(), CapabilityDenied> {

@@ -165,7 +165,9 @@ event_kinds! {
     CancelRequested = 5,
     /// A task saw that it should stop. Object: the scope or task asked; arg: the kind.
     CancelObserved = 6,
-    /// A task moved along the cancel protocol. Object: the old phase; arg: the new phase.
+    /// A task moved along the cancel protocol. Object: the old phase; arg: the new phase. Of an arm
+    /// of a race or timeout that was asked to stop (actor: its scope): `Finalizing` when its body is
+    /// gone, `Done` when what waited for it goes on.
     PhaseChanged = 7,
     /// A region was opened. Actor: the opener; object: the region; arg: its parent.
     RegionOpened = 8,
@@ -208,9 +210,12 @@ event_kinds! {
     MaskEntered = 26,
     /// A mask closes. Object: the scope's path.
     MaskLeft = 27,
-    /// A capability was asked for and held. Object: the hash of its name.
+    /// A capability was asked for and held. Object: the hash of its name; arg: the region. If the
+    /// actor is a region: it is opened with this capability granted. Of the core's own, uses are told
+    /// only in regions below such an edit.
     CapabilityUsed = 28,
-    /// A capability was asked for and not held. Object: the hash of its name.
+    /// A capability was asked for and not held. Object: the hash of its name; arg: the region. If
+    /// the actor is a region: it is opened with this capability denied.
     CapabilityDenied = 29,
     /// Virtual time moved. Arg: the new time.
     ClockAdvanced = 30,

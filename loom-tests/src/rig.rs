@@ -4,7 +4,7 @@
 //! scene costs no interleavings.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 
 use asupersync_core::queue::{Fifo, Inbox};
@@ -152,8 +152,8 @@ pub async fn until_cancelled(cx: &CxBase) {
     .await;
 }
 
-/// A door that the model opens: for waits inside tasks. Only the driving thread uses it, so that it
-/// adds no interleavings.
+/// A door that the model opens: for waits inside tasks. It is not itself modelled, so it adds no
+/// interleavings but those of the wake.
 #[derive(Default)]
 pub struct Door(Mutex<(bool, Option<Waker>)>);
 
@@ -190,5 +190,22 @@ impl Door {
 
     fn state(&self) -> MutexGuard<'_, (bool, Option<Waker>)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A value that counts its drops.
+#[derive(Debug)]
+pub struct Value(Arc<AtomicUsize>);
+
+impl Value {
+    /// A value whose drop is counted in `drops`.
+    pub fn new(drops: &Arc<AtomicUsize>) -> Self {
+        Self(Arc::clone(drops))
+    }
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }

@@ -44,7 +44,13 @@ mod armed {
 
     #[test]
     fn every_mutant_is_caught() {
-        let queue = Mutex::new(Mutant::ALL.iter().copied());
+        let mutants: Vec<Mutant> = Mutant::ALL
+            .iter()
+            .copied()
+            // Those need an interleaving of threads that only a model run visits.
+            .filter(|mutant| !mutant.only_loom())
+            .collect();
+        let queue = Mutex::new(mutants.iter().copied());
         let verdicts = Mutex::new(BTreeMap::new());
         std::thread::scope(|scope| {
             for _ in 0..WORKERS {
@@ -62,7 +68,7 @@ mod armed {
         let verdicts = verdicts.into_inner().unwrap_or_else(PoisonError::into_inner);
         println!("| mutant | caught by | runs | how |\n|---|---|---|---|");
         let mut missed = Vec::new();
-        for (mutant, verdict) in Mutant::ALL.iter().zip(verdicts.values()) {
+        for (mutant, verdict) in mutants.iter().zip(verdicts.values()) {
             match verdict {
                 Verdict::Caught { by, runs, why } => {
                     println!("| {} | {by} | {runs} | {why} |", mutant.name());

@@ -74,13 +74,19 @@ struct Grant {
 }
 
 /// The set that a region holds. Small, searched linearly, never iterated for effect.
-#[derive(Clone)]
-pub(crate) struct Capabilities(Vec<Grant>);
+pub(crate) struct Capabilities {
+    grants: Vec<Grant>,
+    /// Whether it differs, or was to differ, from the root's: then uses are worth tracing.
+    is_edited: bool,
+}
 
 impl Capabilities {
     /// What a runtime's root holds: everything the core itself offers.
     pub(crate) fn root() -> Self {
-        let mut set = Self(Vec::new());
+        let mut set = Self {
+            grants: Vec::new(),
+            is_edited: false,
+        };
         set.grant(Spawn(()));
         set.grant(Timing(()));
         set.grant(Entropy(()));
@@ -89,9 +95,21 @@ impl Capabilities {
         set
     }
 
+    /// A copy that is about to be changed for a region of its own.
+    pub(crate) fn edited(&self) -> Self {
+        Self {
+            grants: self.grants.clone(),
+            is_edited: true,
+        }
+    }
+
+    pub(crate) fn is_edited(&self) -> bool {
+        self.is_edited
+    }
+
     pub(crate) fn grant<C: Capability>(&mut self, authority: C) {
         self.deny::<C>();
-        self.0.push(Grant {
+        self.grants.push(Grant {
             kind: TypeId::of::<C>(),
             authority: Arc::new(authority),
         });
@@ -99,12 +117,12 @@ impl Capabilities {
 
     pub(crate) fn deny<C: Capability>(&mut self) {
         if !mutant!(CapabilityAmbient) {
-            self.0.retain(|grant| grant.kind != TypeId::of::<C>());
+            self.grants.retain(|grant| grant.kind != TypeId::of::<C>());
         }
     }
 
     pub(crate) fn find<C: Capability>(&self) -> Result<&C, CapabilityDenied> {
-        self.0
+        self.grants
             .iter()
             .find(|grant| grant.kind == TypeId::of::<C>())
             .and_then(|grant| grant.authority.downcast_ref::<C>())

@@ -25,6 +25,8 @@ enum Step {
     Background,
     Obligations,
     Finalizers(FinalizerRun),
+    /// What finalizers left: a region that one had open when it was forced, a token given away.
+    Leftovers,
     Done,
 }
 
@@ -69,13 +71,7 @@ impl Closing {
                     Step::Obligations
                 }
                 Step::Obligations => {
-                    if region.open_obligations() > 0 && !mutant!(LeakIgnored) {
-                        if !self.patience_is_spent(region, waker) {
-                            return Poll::Pending;
-                        }
-                        region.revoke_obligations();
-                    }
-                    self.patience = None;
+                    core::task::ready!(self.settle_obligations(region, waker));
                     region.advance(RegionState::Finalizing);
                     let finalizers = region.with_finalizers(Finalizers::take);
                     if finalizers.is_empty() {
@@ -89,12 +85,32 @@ impl Closing {
                 Step::Finalizers(run) => {
                     let tally = core::task::ready!(run.poll(waker));
                     region.finalizers_done(tally);
+                    Step::Leftovers
+                }
+                Step::Leftovers => {
+                    let empty = region.gate.inside().is_empty();
+                    if !empty && !mutant!(CloseEarly) && !mutant!(BackgroundOrphaned) {
+                        return Poll::Pending;
+                    }
+                    core::task::ready!(self.settle_obligations(region, waker));
                     region.closed();
                     Step::Done
                 }
                 Step::Done => return Poll::Ready(()),
             };
         }
+    }
+
+    /// Waits until no token is open, and revokes what outlasts its time (R-OBL-2).
+    fn settle_obligations(&mut self, region: &Arc<RegionCore>, waker: &Context<'_>) -> Poll<()> {
+        if region.open_obligations() > 0 && !mutant!(LeakIgnored) {
+            if !self.patience_is_spent(region, waker) {
+                return Poll::Pending;
+            }
+            region.revoke_obligations();
+        }
+        self.patience = None;
+        Poll::Ready(())
     }
 
     /// Whether tokens that outlived the children have had their time: what the cleanup budget

@@ -151,7 +151,10 @@ impl OpenRegion {
             return Err(E::from(ChildEnded::Panicked(payload)));
         }
         let host = self.scope.task().path;
+        // `ScopeDone` is asked of background children once the body is gone: no body ever saw it.
+        let asked_body = |reason: &&CancelReason| reason.kind() != CancelKind::ScopeDone;
         let own = self.core.word.reason();
+        let own = own.and_then(|reason| reason.chain().find(asked_body).cloned());
         let own_outside = own.clone().filter(super::report::comes_from_outside);
         let failed = |tally: Tally| -> Option<E> {
             if tally.report.failed == 0 {

@@ -121,7 +121,7 @@ impl RegionOptions {
         let capabilities = if self.edits.is_empty() {
             Arc::clone(&parent.capabilities)
         } else {
-            let mut set = Capabilities::clone(&parent.capabilities);
+            let mut set = parent.capabilities.edited();
             for edit in &self.edits {
                 (edit.apply)(&mut set);
             }

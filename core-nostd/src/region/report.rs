@@ -74,6 +74,8 @@ pub(crate) struct ChildEnd {
     pub(crate) forced: bool,
     pub(crate) unpolled: bool,
     pub(crate) background: bool,
+    /// It closed an adopted region: the kernel's own work, not a child of the program.
+    pub(crate) closer: bool,
 }
 
 impl ChildEnd {
@@ -98,6 +100,9 @@ impl Tally {
     /// Counts a child's end. `true`: the policy cancels the siblings. What is not kept stays in
     /// `end`: a panic payload runs foreign code when it is dropped, and a lock is held here.
     pub(crate) fn count(&mut self, end: &mut ChildEnd, policy: Policy, keeps_records: bool) -> bool {
+        if end.closer {
+            return false;
+        }
         let report = &mut self.report;
         match end.summary.severity {
             Severity::Ok => report.ok += 1,

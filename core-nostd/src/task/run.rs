@@ -299,6 +299,7 @@ fn complete(raw: NonNull<Header>) -> Ran {
             forced,
             unpolled,
             background,
+            closer: task.has(CLOSER),
         },
         member,
     );

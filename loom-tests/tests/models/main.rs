@@ -8,5 +8,7 @@ mod header;
 mod mask;
 #[cfg(asupersync_mutants)]
 mod mutants;
+mod oneshot;
+mod permit;
 mod sleep;
 mod timer;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use asupersync_core::channel::oneshot;
-use asupersync_core::{Config, Platform, Time};
+use asupersync_core::{Config, Cx, Platform, Time};
 use asupersync_local::{LocalDriver, Turn};
 use asupersync_loom_tests::explore::model;
-use asupersync_loom_tests::rig::World;
+use asupersync_loom_tests::rig::{Door, World};
 use loom::thread;
 
 /// A runtime, and the world that it sleeps in.
@@ -52,20 +52,16 @@ fn push_vs_sleep() {
 fn two_pushes_vs_sleep() {
     model("two_pushes_vs_sleep", || {
         let (mut driver, world) = runtime();
-        let ends = [0, 1].map(|_| {
-            let (sender, mut receiver) = oneshot::channel();
-            let task = driver
-                .spawner()
-                .spawn(|cx| async move { Ok(receiver.recv(&cx).await?) })
-                .unwrap();
-            (sender, task)
+        let doors = [Door::new(), Door::new()];
+        let tasks = doors.clone().map(|door| {
+            let pass = |_cx: Cx| async move {
+                door.pass().await;
+                Ok(())
+            };
+            driver.spawner().spawn(pass).unwrap()
         });
         while driver.turn(8) == Turn::More {}
-        let mut tasks = Vec::new();
-        let remotes = ends.map(|(sender, task)| {
-            tasks.push(task);
-            thread::spawn(move || assert!(sender.send(1).is_delivered()))
-        });
+        let remotes = doors.map(|door| thread::spawn(move || door.open()));
         drive(&mut driver, &world, || tasks.iter().all(|task| task.is_finished()));
         for remote in remotes {
             remote.join().unwrap();

@@ -16,6 +16,7 @@ use asupersync_core::{CxBase, Error};
 
 use super::ledger::{Entry, Rejection, Verdict};
 use super::orders::Order;
+use super::pipeline::Mark;
 
 /// Who has a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,13 +51,14 @@ impl Custody {
     /// Commits the verdict on a record to the ledger, and lets go of the record.
     ///
     /// # Errors
-    /// If the ledger takes no more, or the wait for a slot was cancelled; custody keeps the record.
+    /// If the ledger takes no more, or the wait for a slot was cancelled. Custody keeps the record.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the record in custody.
     pub async fn settle(&self, cx: &CxBase, order: Order, verdict: Verdict) -> Result<(), Error> {
         let permit = self.ledger.reserve(cx).await?;
         // The record changes hands between here and the end: without a single await.
+        cx.trace(Mark::Settled as u64, order.id.into())?;
         match permit.send(Entry { order, verdict }) {
             Sent::Delivered => {
                 self.held().remove(&order.id);

@@ -84,11 +84,10 @@ impl Input {
     }
 
     /// At most `records` orders; consecutive seeds get consecutive cuts, round and round the file.
-    pub fn cut(&self, seed: u64, records: usize) -> &[Order] {
-        let mut cuts = self.orders.chunks(records.max(1));
-        // Fits: it is less than the number of cuts.
-        let index = seed % (cuts.len() as u64).max(1);
-        cuts.nth(index as usize).unwrap_or_default()
+    pub fn cut(&self, seed: u64, records: u32) -> &[Order] {
+        let cuts: Vec<_> = self.orders.chunks(records.max(1) as usize).collect();
+        let turn = usize::try_from(seed).unwrap_or(usize::MAX);
+        cuts.get(turn % cuts.len().max(1)).copied().unwrap_or_default()
     }
 }
 
@@ -178,7 +177,7 @@ pub fn on_std(input: &Input) -> Run {
 }
 
 /// Runs the pipeline in the lab, in virtual time, over a cut of the file.
-pub fn in_lab(input: &Input, seed: u64, records: usize) -> Run {
+pub fn in_lab(input: &Input, seed: u64, records: u32) -> Run {
     let orders = input.cut(seed, records);
     let report = lab(seed)
         .capture_trace(false)
@@ -187,7 +186,7 @@ pub fn in_lab(input: &Input, seed: u64, records: usize) -> Run {
 }
 
 /// [`in_lab`] twice: also checks that both runs are the same, event by event, and keeps the trace.
-pub fn in_lab_traced(input: &Input, seed: u64, records: usize) -> (Run, Option<Trace>) {
+pub fn in_lab_twice(input: &Input, seed: u64, records: u32) -> (Run, Option<Trace>) {
     let orders = input.cut(seed, records);
     let mut report = lab(seed)
         .run_twice(|| async |region: &LocalRegion| pipeline::run(region, orders).await);

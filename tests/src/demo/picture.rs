@@ -1,7 +1,7 @@
 //! The picture: a run's trace for <https://ui.perfetto.dev>, with tasks named by what they do.
 //!
-//! Owns the names. Who a task is it said itself, in an event of its own ([`Mark`]); whose region is
-//! whose follows from the runtime's events.
+//! Owns the names. What a task is it said itself, in an event of its own ([`Mark`]); whose region it
+//! is in follows from the runtime's events.
 
 use std::collections::BTreeMap;
 use std::format;
@@ -16,37 +16,59 @@ use super::pipeline::Mark;
 
 /// The trace as Chrome trace event JSON.
 pub fn draw(trace: &Trace) -> String {
-    let names = names(trace);
-    to_chrome_json(trace, Axis::Time, |path| names.get(&path).cloned())
+    let cast = Cast::of(trace);
+    to_chrome_json(trace, Axis::Time, |path| cast.name(path))
 }
 
-fn names(trace: &Trace) -> BTreeMap<PathId, String> {
-    let mut names = BTreeMap::from([(PathId::ROOT, "root".into())]);
-    let mut region_of = BTreeMap::new();
-    for event in trace.events() {
-        let object = PathId::from_u64(event.object);
-        match event.kind {
-            EventKind::TaskSpawned => {
-                region_of.insert(object, PathId::from_u64(event.arg));
-            }
-            EventKind::RegionOpened => {
-                if let Some(opener) = names.get(&event.actor) {
-                    names.insert(object, format!("{opener}"));
+/// Who is who in a trace.
+#[derive(Default)]
+struct Cast {
+    /// What a task said that it is, and its number.
+    roles: BTreeMap<PathId, (Mark, u64)>,
+    /// The region of a task.
+    regions: BTreeMap<PathId, PathId>,
+    /// The task that opened a region.
+    openers: BTreeMap<PathId, PathId>,
+}
+
+impl Cast {
+    fn of(trace: &Trace) -> Self {
+        let mut cast = Self::default();
+        for event in trace.events() {
+            let object = PathId::from_u64(event.object);
+            match event.kind {
+                EventKind::TaskSpawned => {
+                    cast.regions.insert(object, PathId::from_u64(event.arg));
                 }
+                EventKind::RegionOpened => {
+                    cast.openers.insert(object, event.actor);
+                }
+                EventKind::User => {
+                    if let Some(mark) = Mark::ROLES.iter().find(|mark| **mark as u64 == event.object) {
+                        cast.roles.insert(event.actor, (*mark, event.arg));
+                    }
+                }
+                _ => {}
             }
-            EventKind::User => {
-                let around = region_of.get(&event.actor).and_then(|region| names.get(region));
-                let around = around.map_or("a batch", String::as_str);
-                let name = match event.object {
-                    mark if mark == Mark::Clerk as u64 => "clerk".into(),
-                    mark if mark == Mark::Batch as u64 => format!("batch from record {}", event.arg),
-                    mark if mark == Mark::Worker as u64 => format!("{around}, worker {}", event.arg),
-                    _ => continue,
-                };
-                names.insert(event.actor, name);
-            }
-            _ => {}
         }
+        cast
     }
-    names
+
+    /// A region is called by its opener.
+    fn name(&self, path: PathId) -> Option<String> {
+        let task = *self.openers.get(&path).unwrap_or(&path);
+        let (mark, number) = *self.roles.get(&task)?;
+        Some(match mark {
+            Mark::Main => "main".into(),
+            Mark::Clerk => "clerk".into(),
+            Mark::Batch => format!("batch of record {number}"),
+            Mark::Worker => format!("worker {number} of the {}", self.batch(task)?),
+            Mark::Recall => format!("recall of the {}", self.batch(task)?),
+            Mark::Settled => return None,
+        })
+    }
+
+    fn batch(&self, task: PathId) -> Option<String> {
+        self.name(*self.regions.get(&task)?)
+    }
 }

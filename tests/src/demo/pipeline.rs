@@ -52,12 +52,23 @@ const PAPERWORK: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Mark {
-    /// This task is the clerk.
-    Clerk = 1,
+    /// This task runs everything.
+    Main = 1,
+    /// This task writes the book.
+    Clerk = 2,
     /// This task works off a batch; with the id of its first record.
-    Batch = 2,
+    Batch = 3,
     /// This task is a worker of its batch; with its number.
-    Worker = 3,
+    Worker = 4,
+    /// This task recalls its batch.
+    Recall = 5,
+    /// A record is in the ledger; with its id.
+    Settled = 6,
+}
+
+impl Mark {
+    /// What a task can be.
+    pub const ROLES: [Self; 5] = [Self::Main, Self::Clerk, Self::Batch, Self::Worker, Self::Recall];
 }
 
 /// What a run of the pipeline gives.
@@ -110,6 +121,7 @@ enum BatchEnd {
 /// # Errors
 /// Only if the runtime refuses something: what happens to orders is in the book.
 pub async fn run(region: &LocalRegion, orders: &[Order]) -> Result<Delivery, Error> {
+    region.trace(Mark::Main as u64, 0)?;
     let (ledger, entries) = mpsc::channel(slots(32));
     let clerk = region.spawn(async move |cx| keep_book(&cx, entries).await)?;
     let site = Site {
@@ -252,6 +264,7 @@ impl Site {
 fn recall(batch: &Region, after: Duration) -> Result<(), Error> {
     let handle = batch.spawner();
     batch.spawn_background(async move |cx| {
+        cx.trace(Mark::Recall as u64, 0)?;
         cx.sleep(after).await?;
         handle.cancel("the customer recalled the batch");
         Ok(())

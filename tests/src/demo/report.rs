@@ -55,7 +55,7 @@ impl Column {
         column
     }
 
-    /// The first few things that went wrong, with their seeds.
+    /// What went wrong, and with which seed.
     pub fn wrong(&self) -> &[(Option<u64>, String)] {
         &self.wrong
     }
@@ -132,7 +132,8 @@ pub fn table(columns: &[Column]) -> Table {
     table
 }
 
-/// The hundreds of seeds in which something never happened: then they prove less than they claim.
+/// The hundreds of runs in which something never happened: they prove less than they claim. What is
+/// left over of the last hundred is not judged.
 pub fn uneventful(runs: &[Run]) -> Vec<String> {
     let mut dull = Vec::new();
     for (index, hundred) in runs.chunks_exact(HUNDRED).enumerate() {
@@ -146,7 +147,7 @@ pub fn uneventful(runs: &[Run]) -> Vec<String> {
             if count == 0 {
                 let first = index * HUNDRED;
                 let last = first + HUNDRED - 1;
-                dull.push(format!("the runs {first} to {last} saw no {event}"));
+                dull.push(format!("seeds {first} to {last} saw no {event}"));
             }
         }
     }
@@ -154,7 +155,7 @@ pub fn uneventful(runs: &[Run]) -> Vec<String> {
 }
 
 /// With commas between the thousands.
-fn number(value: u64) -> String {
+pub fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -398,6 +398,8 @@ fn dropped_region_is_adopted<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a
         probe.mark("closed");
         probe.expect_marks(&["body", "dropped", "drained", "closed"]);
         probe.expect_eq(report.adopted, 1, "adopted regions");
+        // Who closes it is no child of the program.
+        probe.expect_eq((report.ok, report.children.len()), (0, 0), "children");
         Ok(())
     })
 }

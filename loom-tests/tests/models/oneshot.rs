@@ -1,0 +1,80 @@
+//! A value that is sent once: against the wait for it, and against the end of the receiver.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use asupersync_core::channel::oneshot::{self, Sent, TryRecvError};
+use asupersync_loom_tests::explore::model;
+use asupersync_loom_tests::rig::{Rig, Value};
+use loom::thread;
+
+// proves: R-SCH-2, R-OBL-1
+#[test]
+fn send_vs_recv() {
+    model("oneshot::send_vs_recv", || {
+        let mut rig = Rig::new();
+        let (sender, mut receiver) = oneshot::channel();
+        let received = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&received);
+        let task = rig
+            .spawner()
+            .spawn(|cx| async move {
+                count.store(receiver.recv(&cx).await?, SeqCst);
+                Ok(())
+            })
+            .unwrap();
+        let remote = thread::spawn(move || assert!(sender.send(7).is_delivered()));
+        rig.run_until(|| task.is_finished());
+        remote.join().unwrap();
+        assert_eq!(received.load(SeqCst), 7, "the value did not arrive");
+    });
+}
+
+// proves: R-OBL-1
+#[test]
+fn sender_drop_vs_recv() {
+    model("oneshot::sender_drop_vs_recv", || {
+        let mut rig = Rig::new();
+        let (sender, mut receiver) = oneshot::channel::<u32>();
+        let task = rig
+            .spawner()
+            .spawn(|cx| async move {
+                let error = receiver.recv(&cx).await.unwrap_err();
+                assert!(error.is_closed(), "{error}");
+                Ok(())
+            })
+            .unwrap();
+        let remote = thread::spawn(move || drop(sender));
+        rig.run_until(|| task.is_finished());
+        remote.join().unwrap();
+    });
+}
+
+// The value comes back, or goes with the receiver; it is never left in between.
+// proves: R-OBL-1
+#[test]
+fn send_vs_receiver_drop() {
+    model("oneshot::send_vs_receiver_drop", || {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let value = Value::new(&drops);
+        let (sender, mut receiver) = oneshot::channel();
+        let remote = thread::spawn(move || sender.send(value));
+        // Some receivers look before they go.
+        let looked = receiver.try_recv();
+        drop(receiver);
+        let sent = remote.join().unwrap();
+        match (&sent, &looked) {
+            (Sent::Delivered, Ok(_)) => assert_eq!(drops.load(SeqCst), 0),
+            (Sent::Delivered, Err(error)) => {
+                assert!(error.is_empty(), "{error}");
+                assert_eq!(drops.load(SeqCst), 1, "a delivered value is left behind");
+            }
+            (Sent::Returned(_), looked) => {
+                assert!(matches!(looked, Err(TryRecvError::Empty)), "received and returned");
+                assert_eq!(drops.load(SeqCst), 0);
+            }
+        }
+        drop((sent, looked));
+        assert_eq!(drops.load(SeqCst), 1, "the value is not dropped exactly once");
+    });
+}
