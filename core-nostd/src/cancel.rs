@@ -360,11 +360,26 @@ impl fmt::Debug for CancelReason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancelled {
     reason: CancelReason,
-    observer: PathId,
+    observer: Observer,
+}
+
+/// The task that saw a request. Its path alone would not do: two runtimes in one program have tasks of the
+/// same path, and what one of them saw is data to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Observer {
+    task: PathId,
+    /// Only ever compared: where the kernel of the runtime lies.
+    runtime: usize,
+}
+
+impl Observer {
+    pub(crate) const fn new(task: PathId, runtime: usize) -> Self {
+        Self { task, runtime }
+    }
 }
 
 impl Cancelled {
-    pub(crate) fn new(reason: CancelReason, observer: PathId) -> Self {
+    pub(crate) fn new(reason: CancelReason, observer: Observer) -> Self {
         Self { reason, observer }
     }
 
@@ -373,7 +388,7 @@ impl Cancelled {
         &self.reason
     }
 
-    pub(crate) fn observer(&self) -> PathId {
+    pub(crate) fn observer(&self) -> Observer {
         self.observer
     }
 
@@ -399,7 +414,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Arc, CAUSE_DEPTH_MAX, CancelKind, CancelReason, Cancelled};
+    use super::{Arc, CAUSE_DEPTH_MAX, CancelKind, CancelReason, Cancelled, Observer};
     use crate::path::PathId;
     use crate::time::Time;
 
@@ -606,7 +621,7 @@ mod tests {
             Time::from_nanos(1_500_000),
             "enough",
         );
-        let token = Cancelled::new(user.inherit(), PathId::ROOT);
+        let token = Cancelled::new(user.inherit(), Observer::new(PathId::ROOT, 0));
         assert_eq!(
             token.to_string(),
             "cancelled: ParentCancelled at 1.500ms by 00000000000000ab (what is around it was cancelled), \

@@ -48,6 +48,7 @@ impl CxBase {
         Self { task, scope }
     }
 
+    #[inline]
     pub(crate) fn task(&self) -> &TaskRef {
         &self.task
     }
@@ -56,6 +57,7 @@ impl CxBase {
         self.scope.as_ref()
     }
 
+    #[inline]
     pub(crate) fn region_core(&self) -> &Arc<RegionCore> {
         self.scope
             .as_ref()
@@ -69,11 +71,13 @@ impl CxBase {
     }
 
     /// The id of this context: the task's, or that of the scope inside it.
+    #[inline]
     pub fn path(&self) -> PathId {
         self.scope.as_ref().map_or(self.task.path, |s| s.path)
     }
 
     /// The id of the next thing that this context makes.
+    #[inline]
     pub(crate) fn next_path(&self) -> PathId {
         let ordinal = match &self.scope {
             Some(scope) => scope.next_ordinal(),
@@ -147,7 +151,7 @@ impl CxBase {
         if task.is_cancelled() || task.region.word.is_cancelled() {
             task.observe_cancel();
         }
-        Err(Cancelled::new(reason, task.path))
+        Err(Cancelled::new(reason, task.observer()))
     }
 
     // ------------------------------------------------------------ time, chance, cost

@@ -307,12 +307,12 @@ mod tests {
     use super::{
         Error, Recoverability, SpawnError, StdError, TaskError, TimeError, find_cancelled,
     };
-    use crate::cancel::{CancelKind, CancelReason, Cancelled};
+    use crate::cancel::{CancelKind, CancelReason, Cancelled, Observer};
     use crate::outcome::ChildEnded;
     use crate::path::PathId;
     use crate::time::Time;
 
-    const OBSERVER: PathId = PathId::ROOT.child(7);
+    const OBSERVER: Observer = Observer::new(PathId::ROOT.child(7), 1);
 
     fn reason() -> CancelReason {
         CancelReason::new(CancelKind::User, PathId::ROOT, Time::ZERO, "enough")

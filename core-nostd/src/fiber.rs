@@ -122,7 +122,7 @@ impl Fiber {
     /// What the caller sees of a fiber that gave no value: its own request as foreign data, one that came
     /// from outside as the task's own cancel.
     fn without_value<E: TaskError>(&self) -> E {
-        let host = self.open.task().path;
+        let host = self.open.task().observer();
         match self.open.scope.word().reason() {
             Some(reason) if reason.origin() == self.open.scope.path => {
                 E::from(ChildEnded::Cancelled(reason))
@@ -137,7 +137,7 @@ impl Fiber {
         match end {
             Some(Ok(value)) if !mutant!(LateValueLost) || self.force_at.is_none() => Ok(value),
             Some(Err(error)) => {
-                let host = self.open.task().path;
+                let host = self.open.task().observer();
                 let observed = error
                     .cancelled()
                     .is_some_and(|token| token.observer() == host);
@@ -217,7 +217,11 @@ impl<E: TaskError> Cx<E> {
         A: AsyncFnOnce(&Cx<E>) -> Result<TA, E>,
         B: AsyncFnOnce(&Cx<E>) -> Result<TB, E>,
     {
-        self.race_with(a, b, |_late| ()).await
+        let stats = &self.task().region.kernel.stats;
+        let count = |_late| {
+            stats.late_values.fetch_add(1, Ordering::Relaxed);
+        };
+        self.race_with(a, b, count).await
     }
 
     /// [`race`](Self::race) that hands the late value of the loser to `late` (R-CAN-5).
@@ -242,8 +246,6 @@ impl<E: TaskError> Cx<E> {
             (b.map(Either::B), a.ok().map(Either::A))
         };
         if let Some(value) = loser {
-            let stats = &self.task().region.kernel.stats;
-            stats.late_values.fetch_add(1, Ordering::Relaxed);
             late(value);
         }
         winner

@@ -34,7 +34,7 @@ mod path;
 mod time;
 
 // Trace.
-mod fingerprint;
+pub mod fingerprint;
 mod object;
 pub mod trace;
 

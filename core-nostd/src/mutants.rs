@@ -74,6 +74,7 @@ macro_rules! mutants {
                         | AdoptLooksThenCloses
                         | CommitLooksThenDelivers
                         | CommitLeavesLedgerFirst
+                        | AbandonIgnoresSweep
                         | WaitNotRechecked
                         | SleepLooksFirst
                         | SleepUnordered
@@ -200,6 +201,8 @@ mutants! {
     CommitLooksThenDelivers,
     /// breaks: R-REG-4 (loom) (an owned permit leaves the ledger before its value is delivered)
     CommitLeavesLedgerFirst,
+    /// breaks: R-OWN-1 (loom) (a queue slot is given up as if no sweep had claimed its task)
+    AbandonIgnoresSweep,
     /// breaks: R-SCH-2 (loom) (a wait that registers does not look again under the lock)
     WaitNotRechecked,
     /// breaks: R-SCH-2 (loom) (a driver looks for work, then says that it sleeps)

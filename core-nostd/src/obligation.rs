@@ -53,9 +53,23 @@ pub(crate) struct Entry {
 /// The open obligations of a region. A slot whose generation would wrap is retired.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    slots: Vec<(u32, Option<Entry>)>,
+    slots: Vec<Slot>,
     free: Vec<u32>,
     open: usize,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    generation: u32,
+    entry: Option<Entry>,
+    /// The effect is under way: too late to revoke.
+    committing: bool,
+}
+
+impl Slot {
+    fn holds(&self, id: ObligationId) -> bool {
+        self.generation == id.generation && self.entry.is_some()
+    }
 }
 
 impl Ledger {
@@ -73,48 +87,57 @@ impl Ledger {
             Some(slot) => slot,
             None => {
                 let slot = u32::try_from(self.slots.len()).ok()?;
-                self.slots.push((0, None));
+                self.slots.push(Slot::default());
                 slot
             }
         };
-        let (generation, place) = self.slots.get_mut(slot as usize)?;
-        *place = Some(entry);
+        let place = self.slots.get_mut(slot as usize)?;
+        place.entry = Some(entry);
+        place.committing = false;
         self.open += 1;
         Some(ObligationId {
             slot,
-            generation: *generation,
+            generation: place.generation,
         })
     }
 
     pub(crate) fn contains(&self, id: ObligationId) -> bool {
         self.slots
             .get(id.slot as usize)
-            .is_some_and(|(generation, entry)| *generation == id.generation && entry.is_some())
+            .is_some_and(|slot| slot.holds(id))
+    }
+
+    /// Keeps the entry from being revoked: its effect begins. `false`: it was revoked before.
+    pub(crate) fn begin_commit(&mut self, id: ObligationId) -> bool {
+        let slot = self.slots.get_mut(id.slot as usize);
+        let held = slot.filter(|slot| slot.holds(id));
+        held.map(|slot| slot.committing = true).is_some()
     }
 
     /// Takes the entry out; `None` if it was revoked (the generation moved on).
     pub(crate) fn resolve(&mut self, id: ObligationId) -> Option<Entry> {
-        let (generation, place) = self.slots.get_mut(id.slot as usize)?;
-        if *generation != id.generation {
+        let place = self.slots.get_mut(id.slot as usize)?;
+        if place.generation != id.generation {
             return None;
         }
-        let entry = place.take()?;
+        let entry = place.entry.take()?;
         self.open -= 1;
-        if let Some(next) = generation.checked_add(1) {
-            *generation = next;
+        if let Some(next) = place.generation.checked_add(1) {
+            place.generation = next;
             self.free.push(id.slot);
         }
         Some(entry)
     }
 
-    /// Takes every open entry out; their tokens are stale from here on.
+    /// Takes every open entry out, but for those whose effect is under way; the tokens are stale
+    /// from here on.
     pub(crate) fn revoke_all(&mut self) -> Vec<Entry> {
         let ids: Vec<_> = (0u32..)
             .zip(&self.slots)
-            .filter(|(_, (_, entry))| entry.is_some())
-            .map(|(slot, (generation, _))| ObligationId {
+            .filter(|(_, place)| place.entry.is_some() && !place.committing)
+            .map(|(slot, place)| ObligationId {
                 slot,
-                generation: *generation,
+                generation: place.generation,
             })
             .collect();
         ids.into_iter().filter_map(|id| self.resolve(id)).collect()
@@ -155,6 +178,12 @@ impl ObligationToken {
     pub fn is_revoked(&self) -> bool {
         self.id
             .is_none_or(|id| !self.region.has_obligation(id))
+    }
+
+    /// The effect begins now: the region waits for it and revokes no more. Follow with `commit` or
+    /// `abort` at once. `false`: the token was revoked before, and nothing may happen.
+    pub(crate) fn begin_commit(&self) -> bool {
+        self.id.is_some_and(|id| self.region.begin_commit(id))
     }
 
     fn close(&mut self, committed: bool) -> bool {

@@ -31,6 +31,7 @@ impl PathId {
     /// `mix(parent ^ (ordinal + 1) * 0xd1342543de82ef95)`, where `mix` is the finaliser of
     /// splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
     #[must_use]
+    #[inline]
     pub const fn child(self, ordinal: u32) -> Self {
         let step = (ordinal as u64 + 1).wrapping_mul(0xd134_2543_de82_ef95);
         let mut x = self.0 ^ step;

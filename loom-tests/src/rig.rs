@@ -12,6 +12,7 @@ use asupersync_core::{
     Config, CxBase, Driver, Executor, Platform, Ran, Runnable, Spawner, Time,
 };
 use loom::sync::Notify;
+use loom::thread::{self, ThreadId};
 
 /// The world of a [`Rig`]: its clock, and the bell that ends a wait.
 pub struct World {
@@ -110,6 +111,11 @@ impl Rig {
         }
     }
 
+    /// What will be left when the runtime is dropped.
+    pub fn remains(&self) -> Remains {
+        Remains(Arc::clone(&self.shared))
+    }
+
     /// A spawner into the root region.
     pub fn spawner(&self) -> Spawner {
         self.driver.spawner()
@@ -139,6 +145,27 @@ impl Rig {
                 return;
             }
             self.world.wait();
+        }
+    }
+}
+
+/// What an executor still has when its driver is gone: an inbox that late wakes may have reached.
+pub struct Remains(Arc<Shared>);
+
+impl Remains {
+    /// Empties the inbox, and says whether the runtime's memory is freed.
+    pub fn are_all(self) -> bool {
+        self.0.inbox.drain(drop);
+        Arc::strong_count(&self.0) == 1
+    }
+}
+
+impl Drop for Rig {
+    /// The queues first, as an executor owes it to its driver.
+    fn drop(&mut self) {
+        self.shared.inbox.drain_into(&mut self.queue);
+        while let Some(task) = self.queue.pop_front() {
+            drop(task);
         }
     }
 }
@@ -193,19 +220,41 @@ impl Door {
     }
 }
 
+/// How often values were dropped, and by which thread the last time.
+#[derive(Debug, Default)]
+pub struct Drops {
+    count: AtomicUsize,
+    by: Mutex<Option<ThreadId>>,
+}
+
+impl Drops {
+    /// How often.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    /// Whether the last drop was this thread's.
+    pub fn were_here(&self) -> bool {
+        let by = self.by.lock().unwrap_or_else(PoisonError::into_inner);
+        *by == Some(thread::current().id())
+    }
+}
+
 /// A value that counts its drops.
 #[derive(Debug)]
-pub struct Value(Arc<AtomicUsize>);
+pub struct Value(Arc<Drops>);
 
 impl Value {
     /// A value whose drop is counted in `drops`.
-    pub fn new(drops: &Arc<AtomicUsize>) -> Self {
+    pub fn new(drops: &Arc<Drops>) -> Self {
         Self(Arc::clone(drops))
     }
 }
 
 impl Drop for Value {
     fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        self.0.count.fetch_add(1, Ordering::SeqCst);
+        let mut by = self.0.by.lock().unwrap_or_else(PoisonError::into_inner);
+        *by = Some(thread::current().id());
     }
 }

@@ -392,7 +392,10 @@ impl Engine {
             if !driver.is_shut_down() {
                 if matches!(turn, Turn::Idle(None)) {
                     let now = self.platform.now();
-                    self.monitor.with(|record| record.oracles.stuck(now));
+                    self.monitor.with(|record| {
+                        record.oracles.idle(now);
+                        record.oracles.stuck(now);
+                    });
                     return false;
                 }
                 self.rest(turn);

@@ -75,6 +75,11 @@ impl Lab {
         self.seed
     }
 
+    /// The name of the program, if it was given one.
+    pub fn name(&self) -> &str {
+        &self.scenario
+    }
+
     /// How the next task is chosen.
     pub fn strategy(mut self, strategy: Strategy) -> Self {
         self.strategy = strategy;
@@ -176,7 +181,7 @@ impl Lab {
                     .engine(Oracle::Determinism, ended.now, message);
             }
             (
-                record.oracles.finish(ended.is_closed),
+                record.oracles.finish(),
                 record.fingerprint.finish(),
                 record.digest.finish(),
                 record.count,

@@ -29,8 +29,10 @@ pub struct Step {
 
 /// `cfg(loom)` changes every crate that knows it, so its build lives apart from the normal one.
 pub const LOOM_ENV: &[(&str, &str)] = &[
-    ("RUSTFLAGS", "--cfg loom"),
+    // The seeded bugs are in the same build, unarmed: the suite shows that each model can fail.
+    ("RUSTFLAGS", "--cfg loom --cfg asupersync_mutants"),
     ("CARGO_TARGET_DIR", "target/loom"),
+    ("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true"),
     ("LOOM_MAX_PREEMPTIONS", "2"),
 ];
 /// The models, optimised: exploring is what takes the time, not building.

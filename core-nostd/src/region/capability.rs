@@ -121,6 +121,7 @@ impl Capabilities {
         }
     }
 
+    #[inline]
     pub(crate) fn find<C: Capability>(&self) -> Result<&C, CapabilityDenied> {
         self.grants
             .iter()

@@ -108,6 +108,10 @@ impl Closing {
                 return Poll::Pending;
             }
             region.revoke_obligations();
+            if region.open_obligations() > 0 {
+                // Commits under way end by themselves, and the last one wakes us.
+                return Poll::Pending;
+            }
         }
         self.patience = None;
         Poll::Ready(())

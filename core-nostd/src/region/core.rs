@@ -26,7 +26,7 @@ use crate::outcome::PanicPayload;
 use crate::path::PathId;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use crate::task::{Member, MemberList, TaskRef, Told};
+use crate::task::{Member, MemberList, SweepAction, TaskRef, Told};
 use crate::time::Time;
 use crate::timer::TimerKey;
 use crate::trace::EventKind;
@@ -269,12 +269,19 @@ impl RegionCore {
         self.word.load()
     }
 
-    /// Takes a member out, for the sweep.
-    pub(crate) fn pop_member(&self) -> Option<Member> {
-        self.inner.lock().members.take_first()
+    /// Takes a member out and claims it, for the sweep.
+    pub(crate) fn sweep_member(&self) -> Option<(Member, SweepAction)> {
+        self.inner.lock().members.sweep_first()
+    }
+
+    /// Links a task whose queue slot is given up. `false`: the sweep has claimed it.
+    #[must_use]
+    pub(crate) fn link_unqueued(&self, task: &Member) -> bool {
+        self.inner.lock().members.link_unqueued(task)
     }
 
     /// A child is gone.
+    #[inline]
     pub(crate) fn exit(&self, background: bool) {
         if self.gate.exit(background).is_some() {
             self.wake_closer();
@@ -302,6 +309,7 @@ impl RegionCore {
     // ------------------------------------------------------------ outcomes
 
     /// A child ended: count it, unlink it if it was ever linked, and let the policy act.
+    #[inline]
     pub(crate) fn child_ended(self: &Arc<Self>, mut end: ChildEnd, member: Option<Member>) {
         if end.is_plain() && member.is_none() && !self.keeps_records {
             self.ok.fetch_add(1, Ordering::Relaxed);
@@ -381,6 +389,11 @@ impl RegionCore {
         self.inner.lock().ledger.contains(id)
     }
 
+    /// Keeps a ledger entry from being revoked. `false`: it was revoked before.
+    pub(crate) fn begin_commit(&self, id: ObligationId) -> bool {
+        self.inner.lock().ledger.begin_commit(id)
+    }
+
     pub(crate) fn open_obligations(&self) -> usize {
         self.inner.lock().ledger.len()
     }
@@ -406,7 +419,7 @@ impl RegionCore {
         true
     }
 
-    /// Gives up on what is still open (R-OBL-2).
+    /// Gives up on what is still open (R-OBL-2), but for commits that are under way.
     pub(crate) fn revoke_obligations(&self) {
         let entries = self.inner.lock().ledger.revoke_all();
         for entry in entries {

@@ -150,7 +150,7 @@ impl OpenRegion {
         if let Some(payload) = tally.first_panic {
             return Err(E::from(ChildEnded::Panicked(payload)));
         }
-        let host = self.scope.task().path;
+        let host = self.scope.task().observer();
         // `ScopeDone` is asked of background children once the body is gone: no body ever saw it.
         let asked_body = |reason: &&CancelReason| reason.kind() != CancelKind::ScopeDone;
         let own = self.core.word.reason();

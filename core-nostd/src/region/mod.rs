@@ -482,6 +482,7 @@ struct Admission<'a> {
 }
 
 impl<'a> Admission<'a> {
+    #[inline]
     fn ask(core: &'a Arc<RegionCore>, place: Place) -> Result<Self, SpawnError> {
         core.capabilities.find::<Spawn>().map_err(SpawnError::Denied)?;
         let background = place == Place::Background;
@@ -529,6 +530,7 @@ impl<'a> Admission<'a> {
 }
 
 /// Notes what is the task's own: a name, a deadline nearer than the region's, a cost quota.
+#[inline]
 fn limit(task: &TaskRef, options: &TaskOptions, budget: &Budget) {
     let own_deadline = budget
         .deadline

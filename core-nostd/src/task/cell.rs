@@ -15,7 +15,7 @@ use once_cell::race::OnceBox;
 use super::list::Links;
 use super::state::{State, WakeAction};
 use super::{Cold, Phase};
-use crate::cancel::CancelReason;
+use crate::cancel::{CancelReason, Observer};
 use crate::error::TaskError;
 use crate::lanes::Lane;
 use crate::mutants::mutant;
@@ -123,6 +123,11 @@ impl Header {
     }
 
     #[inline]
+    /// Who this task is in the tokens of what it sees.
+    pub(crate) fn observer(&self) -> Observer {
+        Observer::new(self.path, Arc::as_ptr(&self.region.kernel).addr())
+    }
+
     pub(crate) fn is_polling(&self) -> bool {
         self.state.load().is_polling()
     }
@@ -368,7 +373,7 @@ where
             }
             // Cancelled exactly if this very task observed the token (semantics section 1).
             Err(error) => match error.cancelled() {
-                Some(token) if token.observer() == header.path => {
+                Some(token) if token.observer() == header.observer() => {
                     // The task's own reason, where it has one: a scope's would hide whose cancel it was.
                     let reason = header
                         .cancel_reason()

@@ -8,7 +8,8 @@ use core::fmt;
 use core::ptr::NonNull;
 
 use super::cell::{ENROLLED, Header, Runnable, WAS_ENROLLED};
-use super::state::{State, WakeAction};
+use super::state::{State, SweepAction, WakeAction};
+use crate::mutants::mutant;
 
 /// A member's links; used only under the lock of the region that owns the list.
 pub(super) struct Links {
@@ -135,8 +136,39 @@ impl MemberList {
         })
     }
 
+    /// Takes the oldest member out and claims it for the sweep.
+    pub(crate) fn sweep_first(&mut self) -> Option<(Member, SweepAction)> {
+        let member = self.take_first()?;
+        // SAFETY: alive, as in `tell`.
+        let state = unsafe { &member.0.as_ref().state };
+        let action = state.transition_to_swept();
+        if action == SweepAction::EndBorrowed {
+            // `complete` gives up one reference; the `Runnable` will give up its own.
+            state.reference_add();
+        }
+        Some((member, action))
+    }
+
+    /// Links a task whose queue slot is given up without a poll; it counts as idle then. `false`:
+    /// the sweep has claimed it, so the slot's reference has to be dropped instead.
+    ///
+    /// Under one lock with the claim. Linked before the slot is free: from then on a wake may have the
+    /// task polled to its end elsewhere.
+    #[must_use]
+    pub(crate) fn link_unqueued(&mut self, member: &Member) -> bool {
+        // SAFETY: alive, by the contract of `Member::new`.
+        let state = unsafe { &member.0.as_ref().state };
+        let now = state.load();
+        if (now.is_polling() && !mutant!(AbandonIgnoresSweep)) || now.is_done() {
+            return false;
+        }
+        self.link(member);
+        state.transition_to_unqueued();
+        true
+    }
+
     /// Takes the oldest member out.
-    pub(crate) fn take_first(&mut self) -> Option<Member> {
+    fn take_first(&mut self) -> Option<Member> {
         let first = Member(self.first?);
         self.unlink(&first);
         Some(first)

@@ -37,6 +37,7 @@ pub(crate) use cell::{Construction, Summary, TaskRef};
 pub(crate) use cold::Cold;
 pub use handle::{LocalTask, Task};
 pub(crate) use list::{Member, MemberList, Told};
+pub(crate) use state::SweepAction;
 
 /// Where a task is in the cancel protocol; it only moves forward.
 ///

@@ -421,14 +421,12 @@ impl Header {
 /// A `Runnable` was dropped instead of run: the task counts as idle, linked to its region, where a wake, a
 /// cancel or the sweep finds it.
 pub(super) fn abandon(raw: NonNull<Header>) {
-    // SAFETY: the queue slot came with the runtime's reference, which the list now stands for.
-    let header = unsafe { raw.as_ref() };
-    if !header.is_done() {
-        // SAFETY: alive, of this region, and unlinked in `complete`.
-        let _ = header.region.enrol(&unsafe { Member::new(raw) });
-    }
-    if header.state.transition_to_unqueued() {
-        // SAFETY: the sweep ended the task and left the slot's reference to us.
+    // Cloned: once it is linked the task may end, on another thread, at any time.
+    // SAFETY: the queue slot came with the runtime's reference, which the list stands for from then on.
+    let region = Arc::clone(unsafe { &raw.as_ref().region });
+    // SAFETY: alive, of this region, and unlinked in `complete`.
+    if !region.link_unqueued(&unsafe { Member::new(raw) }) {
+        // SAFETY: the sweep has claimed the task and left the slot's reference to us.
         drop(unsafe { TaskRef::from_counted(raw) });
     }
 }
@@ -441,16 +439,13 @@ pub(crate) fn sweep(root: &Arc<RegionCore>) {
     kernel.begin_sweep(root);
     while let Some(region) = kernel.next_to_sweep() {
         let _ = region.gate.close();
-        while let Some(member) = region.pop_member() {
-            let raw = member.into_raw();
-            // SAFETY: members are alive; the list stood for the runtime's reference.
-            let header = unsafe { raw.as_ref() };
-            match header.state.transition_to_swept() {
-                SweepAction::End => {}
-                // `complete` gives up one reference; the `Runnable` will give up its own.
-                SweepAction::EndBorrowed => header.state.reference_add(),
-                SweepAction::Leave => continue,
+        while let Some((member, action)) = region.sweep_member() {
+            if action == SweepAction::Leave {
+                continue;
             }
+            let raw = member.into_raw();
+            // SAFETY: the claim left us the runtime's reference, or one in its place.
+            let header = unsafe { raw.as_ref() };
             if let Some(cold) = header.cold_if_any() {
                 cold.finalizers.lock().abandon();
                 let under_way = cold.finalizing.lock().take();

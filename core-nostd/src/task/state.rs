@@ -218,11 +218,10 @@ impl State {
         }
     }
 
-    /// The queue slot is given up without a poll. `true`: the task ended meanwhile, so the slot's
-    /// reference has to be dropped; otherwise the task counts as idle again.
-    #[must_use]
-    pub fn transition_to_unqueued(&self) -> bool {
-        self.0.fetch_and(!SCHEDULED, Ordering::AcqRel) & DONE != 0
+    /// The queue slot is given up without a poll: the task counts as idle again.
+    pub fn transition_to_unqueued(&self) {
+        // Release: as at the end of a poll.
+        self.0.fetch_and(!SCHEDULED, Ordering::AcqRel);
     }
 
     /// The future returned `Pending`; `yielded` asks for another turn at once.

@@ -11,4 +11,5 @@ mod mutants;
 mod oneshot;
 mod permit;
 mod sleep;
+mod sweep;
 mod timer;

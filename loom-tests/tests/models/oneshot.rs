@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use asupersync_core::channel::oneshot::{self, Sent, TryRecvError};
 use asupersync_loom_tests::explore::model;
-use asupersync_loom_tests::rig::{Rig, Value};
+use asupersync_loom_tests::rig::{Drops, Rig, Value};
 use loom::thread;
 
 // proves: R-SCH-2, R-OBL-1
@@ -55,7 +55,7 @@ fn sender_drop_vs_recv() {
 #[test]
 fn send_vs_receiver_drop() {
     model("oneshot::send_vs_receiver_drop", || {
-        let drops = Arc::new(AtomicUsize::new(0));
+        let drops = Arc::new(Drops::default());
         let value = Value::new(&drops);
         let (sender, mut receiver) = oneshot::channel();
         let remote = thread::spawn(move || sender.send(value));
@@ -64,17 +64,18 @@ fn send_vs_receiver_drop() {
         drop(receiver);
         let sent = remote.join().unwrap();
         match (&sent, &looked) {
-            (Sent::Delivered, Ok(_)) => assert_eq!(drops.load(SeqCst), 0),
+            (Sent::Delivered, Ok(_)) => assert_eq!(drops.count(), 0),
             (Sent::Delivered, Err(error)) => {
                 assert!(error.is_empty(), "{error}");
-                assert_eq!(drops.load(SeqCst), 1, "a delivered value is left behind");
+                assert_eq!(drops.count(), 1, "a delivered value is left behind");
+                assert!(drops.were_here(), "a delivered value goes with its sender");
             }
             (Sent::Returned(_), looked) => {
                 assert!(matches!(looked, Err(TryRecvError::Empty)), "received and returned");
-                assert_eq!(drops.load(SeqCst), 0);
+                assert_eq!(drops.count(), 0);
             }
         }
         drop((sent, looked));
-        assert_eq!(drops.load(SeqCst), 1, "the value is not dropped exactly once");
+        assert_eq!(drops.count(), 1, "the value is not dropped exactly once");
     });
 }

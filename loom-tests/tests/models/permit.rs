@@ -1,12 +1,12 @@
 //! A reserved slot: commit, abort and revoke, against the end of the receiver and of the region.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use asupersync_core::Time;
 use asupersync_core::channel::mpsc::{self, OwnedPermit, Sent};
 use asupersync_loom_tests::explore::model;
-use asupersync_loom_tests::rig::{Rig, Value};
+use asupersync_loom_tests::rig::{Drops, Rig, Value};
 use loom::thread;
 
 /// Long after every budget.
@@ -34,7 +34,7 @@ fn channel<T>() -> (mpsc::Sender<T>, mpsc::Receiver<T>) {
 #[test]
 fn commit_vs_receiver_drop() {
     model("commit_vs_receiver_drop", || {
-        let drops = Arc::new(AtomicUsize::new(0));
+        let drops = Arc::new(Drops::default());
         let value = Value::new(&drops);
         let mut rig = Rig::new();
         let (sender, receiver) = channel();
@@ -44,12 +44,12 @@ fn commit_vs_receiver_drop() {
         let sent = remote.join().unwrap();
         let dropped = usize::from(sent.is_delivered());
         assert_eq!(
-            drops.load(SeqCst),
+            drops.count(),
             dropped,
             "a delivered value goes with the receiver, another one comes back"
         );
         drop(sent);
-        assert_eq!(drops.load(SeqCst), 1, "the value is not dropped exactly once");
+        assert_eq!(drops.count(), 1, "the value is not dropped exactly once");
         assert!(sender.is_closed());
     });
 }
@@ -130,11 +130,12 @@ fn last_sender_vs_recv() {
 fn commit_vs_revoke() {
     model("commit_vs_revoke", || {
         let mut rig = Rig::new();
-        let (sender, mut receiver) = channel();
+        let (sender, receiver) = channel();
+        let receiver = Arc::new(Mutex::new(receiver));
         let slot = Arc::new(Mutex::new(None));
         let (given, reserving) = (Arc::clone(&slot), sender.clone());
         let at_close = Arc::new(AtomicBool::new(false));
-        let received = Arc::clone(&at_close);
+        let (received, receiving) = (Arc::clone(&at_close), Arc::clone(&receiver));
         let task = rig
             .spawner()
             .spawn(|cx| async move {
@@ -143,7 +144,7 @@ fn commit_vs_revoke() {
                     Ok(())
                 })
                 .await?;
-                received.store(receiver.try_recv().is_ok(), SeqCst);
+                received.store(receiving.lock().unwrap().try_recv().is_ok(), SeqCst);
                 Ok(())
             })
             .unwrap();
@@ -165,6 +166,6 @@ fn commit_vs_revoke() {
                 assert!(!at_close.load(SeqCst), "delivered and returned");
             }
         }
-        drop(sender);
+        drop((sender, receiver));
     });
 }

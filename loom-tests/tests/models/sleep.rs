@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use asupersync_core::channel::oneshot;
-use asupersync_core::{Config, Cx, Platform, Time};
+use asupersync_core::queue::{Inbox, Sleep};
+use asupersync_core::{Config, Driver, Executor, Platform, Ran, Runnable, Time};
 use asupersync_local::{LocalDriver, Turn};
 use asupersync_loom_tests::explore::model;
 use asupersync_loom_tests::rig::{Door, World};
@@ -46,25 +47,75 @@ fn push_vs_sleep() {
     });
 }
 
-// Two pushes, one sleeper: whoever finds the flag up wakes it, and the other need not.
+/// An executor that is nothing but the protocol.
+struct Bare {
+    inbox: Inbox,
+    sleep: Sleep,
+    world: Arc<World>,
+}
+
+impl Executor for Bare {
+    fn schedule(&self, task: Runnable) {
+        self.inbox.push(task);
+        self.interrupt();
+    }
+
+    fn interrupt(&self) {
+        if self.sleep.ends_here() {
+            self.world.pend();
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        4
+    }
+}
+
+// Two pushes, one sleeper: whoever finds the flag up wakes it, the other need not, and both tasks
+// come out of the inbox.
 // proves: R-SCH-2, R-OWN-2
 #[test]
 fn two_pushes_vs_sleep() {
     model("two_pushes_vs_sleep", || {
-        let (mut driver, world) = runtime();
+        let world = World::new();
+        let bare = Arc::new(Bare {
+            inbox: Inbox::new(),
+            sleep: Sleep::new(),
+            world: Arc::clone(&world),
+        });
+        let platform: Arc<dyn Platform> = Arc::<World>::clone(&world);
+        let executor: Arc<dyn Executor> = Arc::<Bare>::clone(&bare);
+        let mut driver = Driver::new(platform, executor, Config::default(), None);
         let doors = [Door::new(), Door::new()];
-        let tasks = doors.clone().map(|door| {
-            let pass = |_cx: Cx| async move {
+        for door in &doors {
+            let door = Arc::clone(door);
+            let spawned = driver.spawner().spawn(|_cx| async move {
                 door.pass().await;
                 Ok(())
-            };
-            driver.spawner().spawn(pass).unwrap()
-        });
-        while driver.turn(8) == Turn::More {}
+            });
+            drop(spawned.unwrap());
+        }
+        let mut runnable = Vec::new();
+        bare.inbox.drain(|task| runnable.push(task));
+        for task in runnable.drain(..) {
+            assert!(matches!(driver.run(task), Ok(Ran::Idle)));
+        }
         let remotes = doors.map(|door| thread::spawn(move || door.open()));
-        drive(&mut driver, &world, || tasks.iter().all(|task| task.is_finished()));
+        loop {
+            bare.inbox.drain(|task| runnable.push(task));
+            if runnable.len() == 2 {
+                break;
+            }
+            if bare.sleep.fall_asleep(&bare.inbox) {
+                world.wait();
+                bare.sleep.wake_up();
+            }
+        }
         for remote in remotes {
             remote.join().unwrap();
+        }
+        for task in runnable {
+            assert!(matches!(driver.run(task), Ok(Ran::Done)));
         }
     });
 }

@@ -4,8 +4,20 @@
 //! one file each. Checkers stream: they keep what is open, not what happened. They know the
 //! events and a few facts of the engine, never the kernel, so that a bug of the kernel cannot hide in them.
 
+mod capabilities;
 mod census;
+#[cfg(test)]
+mod controls;
+mod finalizers;
+mod losers;
+mod obligations;
+mod ownership;
+mod phases;
+mod polls;
+mod quiescence;
+mod waits;
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -13,7 +25,16 @@ use core::fmt;
 use asupersync_core::Time;
 use asupersync_core::trace::Event;
 
+use capabilities::CapabilityUse;
 use census::Census;
+use finalizers::FinalizerOrder;
+use losers::Losers;
+use obligations::Obligations;
+use ownership::Ownership;
+use phases::Phases;
+use polls::Polls;
+use quiescence::Quiescence;
+use waits::Waits;
 
 /// How many violations a run lists; one bug often trips an oracle once per task.
 pub const VIOLATIONS_MAX: usize = 32;
@@ -153,33 +174,69 @@ impl Default for Expectations {
 #[derive(Debug)]
 pub(crate) struct Oracles {
     census: Census,
+    ownership: Ownership,
+    phases: Phases,
+    quiescence: Quiescence,
+    finalizers: FinalizerOrder,
+    obligations: Obligations,
+    losers: Losers,
+    capabilities: CapabilityUse,
+    waits: Waits,
+    polls: Polls,
     findings: Findings,
 }
 
 impl Oracles {
-    pub(crate) fn new(_expect: Expectations) -> Self {
+    pub(crate) fn new(expect: Expectations) -> Self {
         Self {
             census: Census::default(),
+            ownership: Ownership,
+            phases: Phases::default(),
+            quiescence: Quiescence,
+            finalizers: FinalizerOrder::default(),
+            obligations: Obligations::new(expect.leaks_allowed),
+            losers: Losers::default(),
+            capabilities: CapabilityUse::default(),
+            waits: Waits::new(expect.futurelock_steps),
+            polls: Polls,
             findings: Findings::default(),
         }
     }
 
     /// The next event.
     pub(crate) fn event(&mut self, event: &Event) {
-        self.findings.at = event.at;
-        self.findings.event += 1;
-        self.census.update(event);
+        let Self { census, findings, .. } = self;
+        findings.at = event.at;
+        findings.event += 1;
+        self.ownership.see(census, event, findings);
+        self.phases.see(census, event, findings);
+        self.quiescence.see(census, event, findings);
+        self.finalizers.see(event, findings);
+        self.obligations.see(census, event, findings);
+        self.losers.see(census, event, findings);
+        self.capabilities.see(census, event, findings);
+        self.waits.see(census, event, findings);
+        self.polls.see(census, event, findings);
+        census.update(event);
     }
 
     /// Nothing is runnable, and nobody is held back.
     pub(crate) fn idle(&mut self, at: Time) {
         self.findings.at = at;
+        self.phases.idle(&self.census, &mut self.findings);
+        self.waits.idle(&self.census, &mut self.findings);
     }
 
-    /// Nothing is runnable and no timer is set, but the program has not ended.
+    /// After `idle`: no timer is set either, but the program has not ended.
     pub(crate) fn stuck(&mut self, at: Time) {
         self.findings.at = at;
-        self.findings.add(Oracle::Deadlock, "stuck".into());
+        let Self {
+            census,
+            obligations,
+            findings,
+            ..
+        } = self;
+        self.waits.stuck(census, obligations, findings);
     }
 
     /// The engine itself noticed something.
@@ -188,9 +245,28 @@ impl Oracles {
         self.findings.add(oracle, message);
     }
 
-    /// The run is over; `is_closed`: its root region is closed, so that nothing may be left.
-    pub(crate) fn finish(&mut self, is_closed: bool) -> Vec<Violation> {
-        let _ = is_closed;
-        core::mem::take(&mut self.findings.list)
+    /// The run is over: nothing may be left. Gives what was found.
+    pub(crate) fn finish(&mut self) -> Vec<Violation> {
+        self.ownership.end(&self.census, &mut self.findings);
+        self.obligations.end(&mut self.findings);
+        let more = core::mem::take(&mut self.findings.more);
+        let mut list = core::mem::take(&mut self.findings.list);
+        if let Some(last) = list.last_mut().filter(|_| more > 0) {
+            last.message.push_str(&format!(" (and {more} more violations)"));
+        }
+        list
     }
+}
+
+/// Watches the trace of a run that is over, from any platform: it must be whole, from the first event to
+/// the closed root.
+///
+/// Sees what events alone show; lost wakeups and deadlocks need an engine that knows when
+/// nothing is runnable.
+pub fn check(events: &[Event]) -> Vec<Violation> {
+    let mut oracles = Oracles::new(Expectations::default());
+    for event in events {
+        oracles.event(event);
+    }
+    oracles.finish()
 }

@@ -101,3 +101,35 @@ pub async fn tree(region: &LocalRegion) -> Result<u64, Error> {
         .await;
     Ok(u64::from(cancelled.is_err()))
 }
+
+/// More tasks than a turn polls, in all three lanes, with timers that are due at once.
+pub async fn crowd(region: &LocalRegion) -> Result<u64, Error> {
+    let past = region.now()?;
+    let result = region
+        .region_with(RegionOptions::new().policy(Policy::CollectAll), async |inner| {
+            let mut tasks = Vec::new();
+            for index in 0..300_u64 {
+                let deadline = match index % 5 {
+                    0 => past,
+                    1 => past.saturating_add(Duration::from_millis(index)),
+                    _ => asupersync_core::Time::MAX,
+                };
+                let options = match index % 5 {
+                    0 | 1 => TaskOptions::new().budget(Budget::INFINITE.with_deadline(deadline)),
+                    _ => TaskOptions::new(),
+                };
+                tasks.push(inner.spawn_with(options, async move |cx: Cx| {
+                    for _ in 0..index % 7 {
+                        cx.yield_now().await?;
+                    }
+                    Ok(())
+                })?);
+            }
+            for task in tasks.iter().skip(7).step_by(11) {
+                task.cancel("by index");
+            }
+            Ok(())
+        })
+        .await;
+    Ok(u64::from(result.is_ok()))
+}

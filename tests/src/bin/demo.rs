@@ -19,7 +19,7 @@ const SHOWN: usize = 10;
 
 /// Runs an order pipeline over real data: in real time, and under many schedules of the lab.
 #[derive(Parser)]
-#[command(name = "cargo xtask demo")]
+#[command(bin_name = "cargo xtask demo")]
 struct Args {
     /// How many seeds the lab runs, from 0
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
@@ -51,7 +51,10 @@ fn main() -> Result<ExitCode> {
     columns.push(Column::new(title(&args), &runs));
 
     println!("{}\n{LEGEND}\n", table(&columns));
-    println!("seed {run} as a picture: {} (open it at ui.perfetto.dev)", picture.display());
+    println!(
+        "seed {run} as a picture: {} (open it at ui.perfetto.dev)",
+        picture.display()
+    );
     println!("seed {run} once more: {}", replay(run, &args));
 
     let mut complaints = uneventful(&runs);
@@ -61,7 +64,10 @@ fn main() -> Result<ExitCode> {
             None => format!("std: {what}"),
         }));
     }
-    complaints.iter().take(SHOWN).for_each(|complaint| eprintln!("{complaint}"));
+    complaints
+        .iter()
+        .take(SHOWN)
+        .for_each(|complaint| eprintln!("{complaint}"));
     Ok(match complaints.len() {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
@@ -79,7 +85,8 @@ fn real_time(input: &Input) -> Run {
 
 fn virtual_time(input: &Input, args: &Args) -> Vec<Run> {
     let style = ProgressStyle::with_template("lab: {wide_bar} {pos} of {len} seeds, {eta} left");
-    let bar = ProgressBar::new(args.seeds).with_style(style.unwrap_or(ProgressStyle::default_bar()));
+    let bar =
+        ProgressBar::new(args.seeds).with_style(style.unwrap_or(ProgressStyle::default_bar()));
     let runs: Vec<Run> = (0..args.seeds)
         .into_par_iter()
         .progress_with(bar.clone())

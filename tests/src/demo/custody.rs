@@ -36,7 +36,9 @@ pub struct Custody {
 impl Custody {
     /// Takes in a batch whose verdicts go to `ledger`.
     pub fn new(batch: &[Order], ledger: mpsc::Sender<Entry>) -> Self {
-        let held = batch.iter().map(|order| (order.id, (*order, Holder::Queue)));
+        let held = batch
+            .iter()
+            .map(|order| (order.id, (*order, Holder::Queue)));
         Self {
             held: Mutex::new(held.collect()),
             ledger,
@@ -45,7 +47,8 @@ impl Custody {
 
     /// Notes that a worker has the record from now on.
     pub fn pick_up(&self, order: Order, worker: u32) {
-        self.held().insert(order.id, (order, Holder::Worker(worker)));
+        self.held()
+            .insert(order.id, (order, Holder::Worker(worker)));
     }
 
     /// Commits the verdict on a record to the ledger, and lets go of the record.

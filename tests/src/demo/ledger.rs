@@ -135,5 +135,9 @@ pub fn audit(file: &str, ids: Range<u32>, entries: &[Entry]) -> Result<Tally, Ve
         }
     }
     wrong.extend(open.into_keys().map(Discrepancy::Lost));
-    if wrong.is_empty() { Ok(tally) } else { Err(wrong) }
+    if wrong.is_empty() {
+        Ok(tally)
+    } else {
+        Err(wrong)
+    }
 }

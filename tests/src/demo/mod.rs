@@ -9,10 +9,11 @@ use std::format;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
+use std::time::Duration;
 
 use asupersync_core::{Config, Error, LocalRegion, Stats, Time};
 use asupersync_sim::artifact::Trace;
-use asupersync_sim::{Lab, LabReport};
+use asupersync_sim::{Chaos, Lab, LabReport};
 use asupersync_std::Runtime;
 
 pub mod carrier;
@@ -87,7 +88,9 @@ impl Input {
     pub fn cut(&self, seed: u64, records: u32) -> &[Order] {
         let cuts: Vec<_> = self.orders.chunks(records.max(1) as usize).collect();
         let turn = usize::try_from(seed).unwrap_or(usize::MAX);
-        cuts.get(turn % cuts.len().max(1)).copied().unwrap_or_default()
+        cuts.get(turn % cuts.len().max(1))
+            .copied()
+            .unwrap_or_default()
     }
 }
 
@@ -116,7 +119,12 @@ pub struct Run {
 
 impl Run {
     /// Recounts what the pipeline gave and looks at what the runtime has left.
-    fn judge(input: &Input, orders: &[Order], ended: Result<Delivery, Error>, stats: Stats) -> Self {
+    fn judge(
+        input: &Input,
+        orders: &[Order],
+        ended: Result<Delivery, Error>,
+        stats: Stats,
+    ) -> Self {
         let mut run = Self {
             seed: None,
             records: orders.len() as u64,
@@ -138,6 +146,10 @@ impl Run {
                 }
             }
             Err(error) => run.wrong.push(format!("the pipeline failed: {error}")),
+        }
+        if run.tally.forced > stats.forced {
+            let (records, dropped) = (run.tally.forced, stats.forced);
+            run.wrong.push(format!("{records} records forced, but only {dropped} things dropped"));
         }
         for (left, what) in [
             (stats.live as u64, "tasks outlive the runtime"),
@@ -188,14 +200,20 @@ pub fn in_lab(input: &Input, seed: u64, records: u32) -> Run {
 /// [`in_lab`] twice: also checks that both runs are the same, event by event, and keeps the trace.
 pub fn in_lab_twice(input: &Input, seed: u64, records: u32) -> (Run, Option<Trace>) {
     let orders = input.cut(seed, records);
-    let mut report = lab(seed)
-        .run_twice(|| async |region: &LocalRegion| pipeline::run(region, orders).await);
+    let mut report =
+        lab(seed).run_twice(|| async |region: &LocalRegion| pipeline::run(region, orders).await);
     let trace = report.trace.take();
     (judge_report(input, orders, report), trace)
 }
 
+/// A lab that now and then holds a task back for a while, whatever it is in the middle of.
 fn lab(seed: u64) -> Lab {
-    Lab::new(seed).scenario("demo").config(config())
+    let chaos = Chaos {
+        delay_per_mille: 5,
+        delay_max: Duration::from_millis(20),
+        ..Chaos::default()
+    };
+    Lab::new(seed).scenario("demo").config(config()).chaos(chaos)
 }
 
 fn judge_report(input: &Input, orders: &[Order], report: LabReport<Delivery>) -> Run {

@@ -51,7 +51,9 @@ impl Airport {
 
 impl fmt::Display for Airport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|&byte| write!(f, "{}", byte as char))
+        self.0
+            .iter()
+            .try_for_each(|&byte| write!(f, "{}", byte as char))
     }
 }
 

@@ -44,7 +44,10 @@ impl Cast {
                     cast.openers.insert(object, event.actor);
                 }
                 EventKind::User => {
-                    if let Some(mark) = Mark::ROLES.iter().find(|mark| **mark as u64 == event.object) {
+                    if let Some(mark) = Mark::ROLES
+                        .iter()
+                        .find(|mark| **mark as u64 == event.object)
+                    {
                         cast.roles.insert(event.actor, (*mark, event.arg));
                     }
                 }
@@ -61,9 +64,9 @@ impl Cast {
         Some(match mark {
             Mark::Main => "main".into(),
             Mark::Clerk => "clerk".into(),
-            Mark::Batch => format!("batch of record {number}"),
-            Mark::Worker => format!("worker {number} of the {}", self.batch(task)?),
-            Mark::Recall => format!("recall of the {}", self.batch(task)?),
+            Mark::Batch => format!("batch of {number}"),
+            Mark::Worker => format!("{}, worker {number}", self.batch(task)?),
+            Mark::Recall => format!("{}, recall", self.batch(task)?),
             Mark::Settled => return None,
         })
     }

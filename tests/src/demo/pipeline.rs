@@ -68,7 +68,13 @@ pub enum Mark {
 
 impl Mark {
     /// What a task can be.
-    pub const ROLES: [Self; 5] = [Self::Main, Self::Clerk, Self::Batch, Self::Worker, Self::Recall];
+    pub const ROLES: [Self; 5] = [
+        Self::Main,
+        Self::Clerk,
+        Self::Batch,
+        Self::Worker,
+        Self::Recall,
+    ];
 }
 
 /// What a run of the pipeline gives.
@@ -122,7 +128,7 @@ enum BatchEnd {
 /// Only if the runtime refuses something: what happens to orders is in the book.
 pub async fn run(region: &LocalRegion, orders: &[Order]) -> Result<Delivery, Error> {
     region.trace(Mark::Main as u64, 0)?;
-    let (ledger, entries) = mpsc::channel(slots(32));
+    let (ledger, entries) = mpsc::channel(slots(4));
     let clerk = region.spawn(async move |cx| keep_book(&cx, entries).await)?;
     let site = Site {
         yard: Arc::new(Semaphore::new(YARD)),
@@ -230,7 +236,8 @@ impl Site {
         // Before anything can go wrong: when all workers are gone, what nobody picked up is settled.
         let rest = Arc::clone(&custody);
         batch.defer(async move |cx| {
-            rest.reject_held_by(&cx, Holder::Queue, Rejection::Cancelled).await;
+            rest.reject_held_by(&cx, Holder::Queue, Rejection::Cancelled)
+                .await;
         })?;
 
         let (queue, jobs) = mpsc::channel(slots(WORKERS as usize));

@@ -110,9 +110,9 @@ const ROWS: [&str; 14] = [
 
 /// How to read the table, in three lines.
 pub const LEGEND: &str = "\
-Records in are recounted from the raw lines of the file; each is in the ledger once, acknowledged or rejected.
-A batch that is cancelled settles what it has; tasks and race arms that do not stop in time are dropped, and
-counted; a seed is one schedule of the same program, and distinct fingerprints are schedules that really differ.";
+Every record given to the pipeline is in its ledger once, acknowledged or rejected; recounted from the raw file.
+A cancelled batch settles its records; a task or race arm that does not stop in time is dropped, a record it holds forced.
+A seed is one schedule of the same program, in virtual time; distinct fingerprints are schedules that truly differ.";
 
 /// The table.
 pub fn table(columns: &[Column]) -> Table {

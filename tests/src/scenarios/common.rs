@@ -104,11 +104,6 @@ impl Flag {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether it is up.
-    pub fn is_up(&self) -> bool {
-        self.0.lock().is_up
-    }
-
     /// Waits until it is up.
     pub async fn raised(&self) {
         poll_fn(|waker| {
@@ -122,14 +117,5 @@ impl Flag {
             Poll::Pending
         })
         .await;
-    }
-}
-
-/// Raises a flag when it is dropped.
-pub struct RaiseOnDrop(pub Flag);
-
-impl Drop for RaiseOnDrop {
-    fn drop(&mut self) {
-        self.0.raise();
     }
 }

@@ -47,6 +47,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("reg/consequences_do_not_decide", consequences_do_not_decide),
     Scenario::new("reg/cancel_from_outside_decides", cancel_from_outside_decides),
     Scenario::new("reg/background_hides_no_cancel", background_hides_no_cancel),
+    Scenario::new("reg/background_keeps_the_reason", background_keeps_the_reason),
     Scenario::new("reg/deadline_is_a_timeout", deadline_is_a_timeout),
     Scenario::new("reg/inline_nesting_is_bounded", inline_nesting_is_bounded),
     Scenario::new("reg/nesting_through_tasks_is_not", nesting_through_tasks_is_not),
@@ -1019,6 +1020,30 @@ fn background_hides_no_cancel<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'
         task.cancel("enough");
         raise.raise();
         probe.expect(task.outcome(r).await?.is_cancelled(), "the task's outcome");
+        Ok(())
+    })
+}
+
+/// Asking background children to stop does not become the reason why a region was cancelled.
+// proves: R-REG-5 R-OWN-1
+fn background_keeps_the_reason<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let ended = r
+            .region(async |inner| {
+                let up = Flag::new();
+                let raise = up.clone();
+                inner.spawn_background(async move |cx| {
+                    raise.raise();
+                    let end = cx.sleep(LONG).await;
+                    breathe().await;
+                    Ok(end?)
+                })?;
+                up.raised().await;
+                inner.cancel("enough");
+                Ok(inner.checkpoint()?)
+            })
+            .await;
+        probe.expect_eq(child_cancel(&ended), Some(CancelKind::User), "the region's end");
         Ok(())
     })
 }

@@ -96,14 +96,25 @@ impl<T> OwnedPermit<T> {
     /// Commits `value` into the slot. Never waits and never fails; where the receiver is gone or
     /// the permit was revoked the value comes back.
     pub fn send(mut self, value: T) -> Sent<T> {
-        if let Some(token) = self.token.take() {
-            if !token.commit() {
-                // Dropping `self` gives the slot back.
-                return Sent::Returned(value);
-            }
+        let mut token = self.token.take();
+        if token.as_ref().is_some_and(|token| !token.begin_commit()) {
+            // Dropping `self` gives the slot back.
+            return Sent::Returned(value);
+        }
+        if mutant!(CommitLeavesLedgerFirst) {
+            drop(token.take());
         }
         self.holds_slot = false;
-        self.sender.shared.commit(value)
+        let sent = self.sender.shared.commit(value);
+        // The entry leaves the ledger last: the region does not close before the value is delivered.
+        if let Some(token) = token {
+            let _ = if sent.is_delivered() {
+                token.commit()
+            } else {
+                token.abort()
+            };
+        }
+        sent
     }
 }
 
