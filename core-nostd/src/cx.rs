@@ -13,7 +13,7 @@ use core::task::{Context, Poll};
 
 use crate::budget::Budget;
 use crate::cancel::{CancelReason, Cancelled};
-use crate::error::{CapabilityDenied, Error, Misuse, SpawnError, TaskError};
+use crate::error::{CapabilityDenied, Error, SpawnError, TaskError};
 use crate::mutants::mutant;
 use crate::object::ObjectId;
 use crate::obligation::{Entry, ObligationKind, ObligationToken};
@@ -30,7 +30,7 @@ use crate::trace::EventKind;
 /// The untyped half of a [`Cx`]: what every wait takes.
 ///
 /// It belongs to one task (R-OWN-5). Using it while its own task is not being polled is
-/// [`Misuse::ForeignCx`]: in debug builds and in the lab the misusing task panics with that text.
+/// [`Misuse::ForeignCx`](crate::Misuse::ForeignCx): in debug builds and in the lab the misusing task panics with that text.
 pub struct CxBase {
     task: TaskRef,
     /// `None`: the task itself.
@@ -89,9 +89,7 @@ impl CxBase {
     /// R-OWN-5: only the task that is being polled may use its context.
     #[inline]
     pub(crate) fn assert_own(&self) {
-        if self.task.is_checked() && !mutant!(ForeignCxAccepted) && !self.task.is_polling() {
-            Misuse::ForeignCx.raise();
-        }
+        self.task.assert_own();
     }
 
     // ------------------------------------------------------------ cancellation

@@ -85,6 +85,7 @@ impl Fiber {
         mut body: Pin<&mut Option<Fut>>,
         waker: &mut Context<'_>,
     ) -> Poll<Option<Fut::Output>> {
+        self.open.task().assert_own();
         if self.is_spent(waker) {
             body.set(None);
             let kernel = &self.open.task().region.kernel;
@@ -359,6 +360,7 @@ impl<E: TaskError> Cx<E> {
         let mut body = pin!(f(&cx));
         let mut countdown = Countdown::default();
         let output = poll_fn(|waker| {
+            open.task().assert_own();
             // Counted down before the poll: a mask that ends itself in time is not late.
             let over = countdown.is_over(kernel, until, TimerClass::Cancel, waker.waker());
             if over && open.is_deferring() && !mutant!(MaskUnbounded) {

@@ -198,6 +198,26 @@ impl FinalizerRun {
     }
 }
 
+impl Drop for FinalizerRun {
+    /// The future that closed a region was dropped half-way. The finalizer under way goes with it:
+    /// its context is of the task that lost it. The others wait for the region's closer (R-OWN-3).
+    fn drop(&mut self) {
+        let Some(region) = self.home.clone() else {
+            return;
+        };
+        let interrupted = self.current.take();
+        if interrupted.is_none() && self.waiting.is_empty() {
+            return;
+        }
+        if let Some(current) = interrupted {
+            self.end(current, Status::Forced);
+        }
+        let waiting = self.waiting.take();
+        region.with_finalizers(|list| *list = waiting);
+        region.finalizers_done(self.tally);
+    }
+}
+
 /// How one finalizer ended; the numbers are those of the trace.
 #[derive(Clone, Copy)]
 enum Status {

@@ -157,7 +157,8 @@ event_kinds! {
     TaskSpawned = 1,
     /// A poll of a task begins. Arg: the lane it was taken from.
     TaskPolled = 2,
-    /// A task was made runnable. Actor: who woke it; object: the task.
+    /// A task was made runnable, or, while it is polled, is to be polled again. Actor: who woke it; object:
+    /// the task.
     TaskWoken = 3,
     /// A task ended. Object: its region; arg: severity, bit 8 if forced, bit 9 if never polled.
     TaskDone = 4,

@@ -3,14 +3,12 @@
 //! Everything up to the first `thread::spawn` of a model runs without alternatives, so setting the
 //! scene costs no interleavings.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use asupersync_core::queue::{Fifo, Inbox};
-use asupersync_core::{
-    Config, CxBase, Driver, Executor, Platform, Ran, Runnable, Spawner, Time,
-};
+use asupersync_core::{Config, CxBase, Driver, Executor, Platform, Ran, Runnable, Spawner, Time};
 use loom::sync::Notify;
 use loom::thread::{self, ThreadId};
 

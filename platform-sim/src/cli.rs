@@ -243,8 +243,12 @@ impl Run {
         };
         if self.seeds > 1 {
             let runs = report.seed - self.seed + 1;
-            writeln!(out, "{runs} runs, {} distinct fingerprints", fingerprints.len())
-                .map_err(words)?;
+            writeln!(
+                out,
+                "{runs} runs, {} distinct fingerprints",
+                fingerprints.len()
+            )
+            .map_err(words)?;
         }
         if let (Some(file), Some(trace)) = (&self.out, &report.trace) {
             trace.write_file(file).map_err(words)?;
@@ -282,7 +286,11 @@ fn replay(programs: &[Program], file: &PathBuf, out: &mut dyn Write) -> Result<u
 impl Export {
     fn run(self, out: &mut dyn Write) -> Result<u8, Refusal> {
         let trace = read(&self.file)?;
-        let axis = if self.by_time { Axis::Time } else { Axis::Steps };
+        let axis = if self.by_time {
+            Axis::Time
+        } else {
+            Axis::Steps
+        };
         let json = to_chrome_json(&trace, axis, |_| None);
         fs::write(&self.perfetto, json)
             .map_err(|error| format!("{}: {error}", self.perfetto.display()))?;
@@ -324,9 +332,15 @@ fn describe(trace: &Trace, events: usize) -> String {
     let mut lines = std::vec![
         format!("program      {}", header.scenario),
         format!("seed         {}", header.seed),
-        format!("runtime      {} ({})", header.runtime_version, header.profile),
+        format!(
+            "runtime      {} ({})",
+            header.runtime_version, header.profile
+        ),
         format!("target       {}", header.target),
-        format!("events       {} ({} dropped)", header.event_count, header.dropped),
+        format!(
+            "events       {} ({} dropped)",
+            header.event_count, header.dropped
+        ),
         format!("decisions    {}", Schedule::of_events(trace.events()).len()),
         format!("fingerprint  {:016x}", trailer.fingerprint),
         format!("checksum     {:08x}", trailer.checksum),

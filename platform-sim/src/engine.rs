@@ -22,6 +22,7 @@ use asupersync_core::{
 
 use crate::chaos::{Chaos, ChaosCounts, Dice};
 use crate::executor::SimExecutor;
+use crate::lab::Root;
 use crate::monitor::Monitor;
 use crate::oracle::Oracle;
 use crate::platform::SimPlatform;
@@ -48,6 +49,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) capacity: usize,
     pub(crate) config: Config,
     pub(crate) max_steps: u64,
+    pub(crate) root: Option<Root>,
 }
 
 /// What came of a run, apart from what the monitor knows.
@@ -86,6 +88,7 @@ where
         dice: Dice::new(setup.chaos, setup.seed),
         held: Vec::new(),
         main: None,
+        root: setup.root,
         schedule: Schedule::default(),
         chaos: ChaosCounts::default(),
         steps: 0,
@@ -199,6 +202,8 @@ struct Engine {
     dice: Dice,
     held: Vec<Held>,
     main: Option<PathId>,
+    /// Until the first turn: the body is queued by then, and comes first.
+    root: Option<Root>,
     schedule: Schedule,
     chaos: ChaosCounts,
     steps: u64,
@@ -209,6 +214,9 @@ struct Engine {
 impl Engine {
     /// Polls until a turn's budget is spent or nothing is runnable.
     fn turn(&mut self, driver: &mut Driver) -> Turn {
+        if let Some(root) = self.root.take() {
+            root.spawn(&driver.spawner());
+        }
         self.act_on_stage(driver);
         let mut left = POLLS_PER_TURN;
         loop {

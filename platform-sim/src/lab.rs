@@ -4,10 +4,12 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::fmt;
 
-use asupersync_core::{Config, Error, LocalRegion};
+use asupersync_core::{Config, Error, LocalRegion, Spawner};
 
 use crate::artifact::{ClockMode, Header, Trace, diff};
 use crate::chaos::Chaos;
@@ -50,6 +52,23 @@ pub struct Lab {
     pub(crate) futurelock_max_idle_steps: u64,
     pub(crate) panic_on_futurelock: bool,
     pub(crate) scenario: String,
+    pub(crate) root: Option<Root>,
+}
+
+/// What is spawned into the root region before the body is polled.
+#[derive(Clone)]
+pub(crate) struct Root(Arc<dyn Fn(&Spawner<Error>) + Send + Sync>);
+
+impl Root {
+    pub(crate) fn spawn(&self, spawner: &Spawner<Error>) {
+        (self.0)(spawner);
+    }
+}
+
+impl fmt::Debug for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Root")
+    }
 }
 
 impl Lab {
@@ -67,6 +86,7 @@ impl Lab {
             futurelock_max_idle_steps: 1_000,
             panic_on_futurelock: false,
             scenario: String::new(),
+            root: None,
         }
     }
 
@@ -142,6 +162,13 @@ impl Lab {
         self
     }
 
+    /// Spawns into the runtime's root region, before the body is polled, what is to outlive the body and
+    /// meet the shutdown (R-CAN-7). It is part of the program, not of the settings.
+    pub fn root(mut self, spawn: impl Fn(&Spawner<Error>) + Send + Sync + 'static) -> Self {
+        self.root = Some(Root(Arc::new(spawn)));
+        self
+    }
+
     /// Runs `body` in a region of its own, shuts the runtime down, and says what happened.
     ///
     /// Ends always: a program that waits for ever, or never stops, is shut down and reported. Only a
@@ -156,6 +183,7 @@ impl Lab {
         let oracles = Oracles::new(Expectations {
             leaks_allowed: self.allow_leaks,
             futurelock_steps: self.futurelock_max_idle_steps,
+            capacity: self.capacity,
         });
         let monitor = Monitor::new(oracles, self.capture_trace);
         let mut config = self.config.clone();
@@ -167,6 +195,7 @@ impl Lab {
             capacity: self.capacity,
             config,
             max_steps: self.max_steps,
+            root: self.root.clone(),
         };
         let ended = engine::run(setup, &monitor, body);
         let (violations, fingerprint, digest, count, events) = monitor.with(|record| {

@@ -29,7 +29,11 @@ pub(crate) fn options_of(lab: &Lab) -> Vec<(String, String)> {
     let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     add("chaos-cancel", chaos.cancel_per_mille.into(), 0);
     add("chaos-delay", chaos.delay_per_mille.into(), 0);
-    add("chaos-delay-max-ns", nanos(chaos.delay_max), nanos(none.delay_max));
+    add(
+        "chaos-delay-max-ns",
+        nanos(chaos.delay_max),
+        nanos(none.delay_max),
+    );
     add("chaos-faults-max", chaos.faults_max, none.faults_max);
     add("chaos-main", u64::from(!chaos.spares_main), 0);
     add("max-steps", lab.max_steps, MAX_STEPS);
@@ -93,8 +97,14 @@ impl Replay {
             }
         }
         let expected = self.trace.header().config_hash;
-        let found = report.trace.as_ref().map(|trace| trace.header().config_hash);
-        let divergence = report.trace.as_ref().and_then(|found| diff(&self.trace, found));
+        let found = report
+            .trace
+            .as_ref()
+            .map(|trace| trace.header().config_hash);
+        let divergence = report
+            .trace
+            .as_ref()
+            .and_then(|found| diff(&self.trace, found));
         ReplayReport {
             is_whole: self.trace.header().dropped == 0,
             same_settings: found == Some(expected),

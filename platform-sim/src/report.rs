@@ -140,7 +140,9 @@ impl<T> LabReport<T> {
                 "the same seed gave another run: {divergence}; look for state that outlives a run, \
                  host time, host entropy, or the order of a hash map"
             ),
-            None => "the same seed gave another run; capture traces to see where they part".to_string(),
+            None => {
+                "the same seed gave another run; capture traces to see where they part".to_string()
+            }
         };
         self.violations.push(Violation {
             oracle: Oracle::Determinism,

@@ -57,7 +57,10 @@ fn faults_are_counted_traced_and_survived() {
             }
         }
     }
-    assert!(cancels > 1_000 && delays > 1_000, "{cancels} cancels, {delays} delays");
+    assert!(
+        cancels > 1_000 && delays > 1_000,
+        "{cancels} cancels, {delays} delays"
+    );
 }
 
 // proves: R-DET-1
@@ -114,7 +117,10 @@ fn extremes_are_no_faults_of_the_lab() {
         ..Chaos::default()
     };
     // Nobody is ever polled: the run is out of steps, is healed, and ends.
-    let report = Lab::new(0).chaos(only_delays).max_steps(500).run(programs::pipeline);
+    let report = Lab::new(0)
+        .chaos(only_delays)
+        .max_steps(500)
+        .run(programs::pipeline);
     assert!(report.violates(asupersync_sim::Oracle::Progress));
     assert!(report.is_closed);
     let long = Chaos {
@@ -122,5 +128,8 @@ fn extremes_are_no_faults_of_the_lab() {
         delay_max: Duration::MAX,
         ..Chaos::default()
     };
-    Lab::new(0).chaos(long).run(programs::pipeline).assert_clean();
+    Lab::new(0)
+        .chaos(long)
+        .run(programs::pipeline)
+        .assert_clean();
 }

@@ -76,8 +76,18 @@ fn a_run_is_recorded_replayed_shown_and_exported() {
     for (name, strategy) in [("run.trace", "random"), ("run.jsonl", "lanes")] {
         let file = folder.file(name);
         let (code, text) = lab(&[
-            "run", "demo/tree", "--seed", "5", "--strategy", strategy, "--chaos-delay", "100",
-            "--chaos-cancel", "30", "--out", &file,
+            "run",
+            "demo/tree",
+            "--seed",
+            "5",
+            "--strategy",
+            strategy,
+            "--chaos-delay",
+            "100",
+            "--chaos-cancel",
+            "30",
+            "--out",
+            &file,
         ]);
         assert_eq!(code, 0, "{text}");
         assert!(text.starts_with("demo/tree, seed 5: clean\n"), "{text}");
@@ -89,9 +99,18 @@ fn a_run_is_recorded_replayed_shown_and_exported() {
 
         let (code, text) = lab(&["show", &file, "--events", "3"]);
         assert_eq!(code, 0, "{text}");
-        assert!(text.contains("program      demo/tree\n") && text.contains("seed         5\n"), "{text}");
-        assert!(text.contains(&format!("strategy     {strategy}\n")), "{text}");
-        assert!(text.contains("chaos-delay  100\n") && text.contains("TaskSpawned"), "{text}");
+        assert!(
+            text.contains("program      demo/tree\n") && text.contains("seed         5\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!("strategy     {strategy}\n")),
+            "{text}"
+        );
+        assert!(
+            text.contains("chaos-delay  100\n") && text.contains("TaskSpawned"),
+            "{text}"
+        );
 
         for by in [&[][..], &["--by-time"]] {
             let picture = folder.file("picture.json");
@@ -120,7 +139,10 @@ fn a_failure_is_reported_and_can_be_replayed() {
     let file = folder.file("stuck.trace");
     let (code, text) = lab(&["run", "demo/stuck", "--seeds", "5", "--out", &file]);
     assert_eq!(code, 1, "{text}");
-    assert!(text.starts_with("1 runs, "), "the first failure ends the series: {text}");
+    assert!(
+        text.starts_with("1 runs, "),
+        "the first failure ends the series: {text}"
+    );
     for part in [
         "demo/stuck, seed 0: 1 violation\n",
         "violation 1: deadlock",
@@ -139,7 +161,13 @@ fn a_failure_is_reported_and_can_be_replayed() {
 fn what_cannot_be_done_is_refused_with_a_reason() {
     let folder = Folder::new("refusals");
     let (code, text) = lab(&["run", "demo/nothing"]);
-    assert_eq!((code, text.as_str()), (2, "lab: there is no program `demo/nothing`; `lab list` names them\n"));
+    assert_eq!(
+        (code, text.as_str()),
+        (
+            2,
+            "lab: there is no program `demo/nothing`; `lab list` names them\n"
+        )
+    );
     assert_eq!(lab(&["run"]).0, 2);
     assert_eq!(lab(&[]).0, 2);
     assert_eq!(lab(&["--help"]).0, 0);
@@ -153,7 +181,11 @@ fn what_cannot_be_done_is_refused_with_a_reason() {
     }
     let report = Lab::new(0).run(programs::race);
     let unnamed = folder.file("unnamed");
-    report.trace.expect("captured").write_file(&unnamed).expect("written");
+    report
+        .trace
+        .expect("captured")
+        .write_file(&unnamed)
+        .expect("written");
     let (code, text) = lab(&["replay", &unnamed]);
     assert_eq!(code, 2);
     assert!(text.contains("names no program"), "{text}");

@@ -38,7 +38,11 @@ fn seeds_are_different_schedules() {
     let mut digests = BTreeSet::new();
     for report in runs {
         digests.insert(report.digest);
-        assert_eq!(report.unwrap(), 10 + 510, "the sum does not depend on the schedule");
+        assert_eq!(
+            report.unwrap(),
+            10 + 510,
+            "the sum does not depend on the schedule"
+        );
     }
     assert!(digests.len() > 50, "100 seeds gave {} runs", digests.len());
 }
@@ -118,7 +122,11 @@ fn state_that_outlives_a_run_is_noticed() {
         }
     });
     assert!(report.violates(Oracle::Determinism), "{report}");
-    assert!(report.to_string().contains("the same seed gave another run"));
+    assert!(
+        report
+            .to_string()
+            .contains("the same seed gave another run")
+    );
     lab.run_twice(|| programs::tree).assert_clean();
 }
 
@@ -140,12 +148,15 @@ fn a_report_names_the_severity() {
             })
             .await
     });
+    assert!(late.result.as_ref().is_err_and(|error| {
+        error
+            .downcast_ref::<ChildEnded>()
+            .is_some_and(ChildEnded::is_timeout)
+    }));
     assert!(
-        late.result
-            .as_ref()
-            .is_err_and(|error| error.downcast_ref::<ChildEnded>().is_some_and(ChildEnded::is_timeout))
+        late.to_string().contains("because of Timeout at 1.000ms"),
+        "{late}"
     );
-    assert!(late.to_string().contains("because of Timeout at 1.000ms"), "{late}");
     assert_eq!(severity(late), Severity::Cancelled);
     let panicked = lab.run(async |region: &LocalRegion| {
         region.spawn(async |_cx: Cx| -> Result<(), Error> { panic!("on purpose") })?;
@@ -160,16 +171,18 @@ fn foreign_contexts_are_always_checked() {
     let mut config = asupersync_core::Config::default();
     config.check_foreign_cx = false;
     asupersync_sim::silence_panics();
-    let report = Lab::new(0).config(config).run(async |region: &LocalRegion| {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        region.spawn(async move |cx: Cx| {
-            sender.send(cx).ok();
-            Ok(())
-        })?;
-        region.sleep(Duration::from_millis(1)).await?;
-        let foreign = receiver.recv().expect("the task has run");
-        Ok(foreign.checkpoint().is_ok())
-    });
+    let report = Lab::new(0)
+        .config(config)
+        .run(async |region: &LocalRegion| {
+            let (sender, receiver) = std::sync::mpsc::channel();
+            region.spawn(async move |cx: Cx| {
+                sender.send(cx).ok();
+                Ok(())
+            })?;
+            region.sleep(Duration::from_millis(1)).await?;
+            let foreign = receiver.recv().expect("the task has run");
+            Ok(foreign.checkpoint().is_ok())
+        });
     assert_eq!(report.severity, Severity::Panicked);
 }
 

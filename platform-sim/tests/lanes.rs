@@ -25,9 +25,7 @@ impl Platform for StillPlatform {
     }
 }
 
-fn on_the_local_executor(
-    body: impl AsyncFnOnce(&LocalRegion) -> Result<u64, Error>,
-) -> Vec<Event> {
+fn on_the_local_executor(body: impl AsyncFnOnce(&LocalRegion) -> Result<u64, Error>) -> Vec<Event> {
     let platform = Arc::new(StillPlatform::default());
     let sink = Arc::new(RingSink::new(1 << 20));
     let mut config = Config::default();

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use asupersync_core::{Config, Cx, Error};
 use asupersync_sim::artifact::{Compression, Trace};
-use asupersync_sim::{Chaos, Decision, Fault, Lab, LocalRegion, Oracle, Replay, Schedule, Strategy};
+use asupersync_sim::{
+    Chaos, Decision, Fault, Lab, LocalRegion, Oracle, Replay, Schedule, Strategy,
+};
 
 fn chaos() -> Chaos {
     Chaos {
@@ -22,7 +24,9 @@ fn chaos() -> Chaos {
 
 /// Through the bytes of a file and back.
 fn stored(trace: &Trace) -> Trace {
-    let bytes = trace.to_binary(Compression::default()).expect("it is written");
+    let bytes = trace
+        .to_binary(Compression::default())
+        .expect("it is written");
     Trace::from_bytes(&bytes).expect("it is read")
 }
 
@@ -68,16 +72,24 @@ fn another_program_diverges_at_its_first_difference() {
     });
     assert!(!replayed.is_faithful());
     let text = replayed.to_string();
-    assert!(text.contains("the runs differ from event") && text.contains("the program has changed"), "{text}");
+    assert!(
+        text.contains("the runs differ from event") && text.contains("the program has changed"),
+        "{text}"
+    );
 }
 
 #[test]
 fn other_settings_are_named_as_the_cause() {
     let nap = async |region: &LocalRegion| -> Result<(), Error> {
-        region.timeout(Duration::from_millis(1), async |cx| {
-            cx.masked(Duration::from_secs(1), async |cx| cx.sleep(Duration::from_millis(9)).await).await?;
-            Ok(())
-        }).await
+        region
+            .timeout(Duration::from_millis(1), async |cx| {
+                cx.masked(Duration::from_secs(1), async |cx| {
+                    cx.sleep(Duration::from_millis(9)).await
+                })
+                .await?;
+                Ok(())
+            })
+            .await
     };
     let recorded = Lab::new(1).run(nap);
     let trace = recorded.trace.expect("captured");
@@ -88,7 +100,12 @@ fn other_settings_are_named_as_the_cause() {
     });
     assert!(!replayed.same_settings);
     assert!(!replayed.is_faithful(), "the body is forced earlier");
-    assert!(replayed.to_string().contains("settings of the kernel differ"), "{replayed}");
+    assert!(
+        replayed
+            .to_string()
+            .contains("settings of the kernel differ"),
+        "{replayed}"
+    );
 }
 
 /// Depends on how often it ran before, which the lab does not control.
@@ -130,7 +147,12 @@ fn a_decision_that_cannot_be_followed_is_a_violation() {
         .strategy(Strategy::Recorded(schedule))
         .run(programs::pipeline);
     assert!(report.violates(Oracle::Determinism), "{report}");
-    assert!(report.to_string().contains("step 3 polls task 0000000000000bad"), "{report}");
+    assert!(
+        report
+            .to_string()
+            .contains("step 3 polls task 0000000000000bad"),
+        "{report}"
+    );
     assert_eq!(report.result.expect("it goes on, first in first out"), 520);
 }
 
@@ -141,6 +163,9 @@ fn a_short_schedule_is_a_prefix() {
     let report = Lab::new(2)
         .strategy(Strategy::Recorded(first.collect()))
         .run(programs::pipeline);
-    assert_eq!(report.schedule.decisions()[..5], recorded.schedule.decisions()[..5]);
+    assert_eq!(
+        report.schedule.decisions()[..5],
+        recorded.schedule.decisions()[..5]
+    );
     assert_eq!(report.unwrap(), 520);
 }

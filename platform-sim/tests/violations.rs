@@ -23,7 +23,11 @@ async fn two_semaphores(region: &LocalRegion, one_order: bool) -> Result<(), Err
     for swapped in [false, !one_order] {
         let (left, right) = (Arc::clone(&left), Arc::clone(&right));
         region.spawn(async move |cx: Cx| {
-            let (first, second) = if swapped { (right, left) } else { (left, right) };
+            let (first, second) = if swapped {
+                (right, left)
+            } else {
+                (left, right)
+            };
             let _held = first.acquire(&cx, 1).await;
             cx.yield_now().await?;
             let _both = second.acquire(&cx, 1).await;
@@ -36,7 +40,9 @@ async fn two_semaphores(region: &LocalRegion, one_order: bool) -> Result<(), Err
 #[test]
 fn locks_in_two_orders_are_a_deadlock_that_some_seed_finds() {
     let reports: Vec<_> = (0..20)
-        .map(|seed| Lab::new(seed).run(async |region: &LocalRegion| two_semaphores(region, false).await))
+        .map(|seed| {
+            Lab::new(seed).run(async |region: &LocalRegion| two_semaphores(region, false).await)
+        })
         .collect();
     let stuck: Vec<_> = reports.iter().filter(|report| !report.is_clean()).collect();
     assert!(!stuck.is_empty(), "of 20 seeds one should deadlock");
@@ -47,7 +53,8 @@ fn locks_in_two_orders_are_a_deadlock_that_some_seed_finds() {
     }
     for seed in 0..20 {
         let lab = Lab::new(seed);
-        lab.run(async |region: &LocalRegion| two_semaphores(region, true).await).assert_clean();
+        lab.run(async |region: &LocalRegion| two_semaphores(region, true).await)
+            .assert_clean();
     }
 }
 
@@ -66,11 +73,13 @@ fn a_body_that_waits_for_ever_is_a_deadlock() {
 
 #[test]
 fn a_body_that_only_yields_runs_out_of_steps() {
-    let report = Lab::new(0).max_steps(1_000).run(async |region: &LocalRegion| {
-        loop {
-            region.yield_now().await?;
-        }
-    });
+    let report = Lab::new(0)
+        .max_steps(1_000)
+        .run(async |region: &LocalRegion| {
+            loop {
+                region.yield_now().await?;
+            }
+        });
     let text = found_by(&report, Oracle::Progress);
     assert!(text.contains("within 1000 steps"), "{text}");
 }
@@ -118,19 +127,26 @@ fn a_grant_that_its_task_does_not_poll_for_is_a_futurelock() {
 
 #[test]
 fn a_futurelock_is_found_while_others_go_on() {
-    let report = Lab::new(0).futurelock_max_idle_steps(100).run(async |region: &LocalRegion| {
-        region.spawn_background(async |cx: Cx| {
-            loop {
-                cx.sleep(Duration::from_micros(100)).await?;
-            }
-        })?;
-        region
-            .timeout(Duration::from_millis(100), async |_| futurelock(region).await)
-            .await
-    });
+    let report = Lab::new(0)
+        .futurelock_max_idle_steps(100)
+        .run(async |region: &LocalRegion| {
+            region.spawn_background(async |cx: Cx| {
+                loop {
+                    cx.sleep(Duration::from_micros(100)).await?;
+                }
+            })?;
+            region
+                .timeout(Duration::from_millis(100), async |_| {
+                    futurelock(region).await
+                })
+                .await
+        });
     assert!(report.violates(Oracle::Futurelock), "{report}");
     let at = report.violations.first().map(|violation| violation.at);
-    assert!(at.is_some_and(|at| at < Time::from_nanos(50_000_000)), "before the timeout: {report}");
+    assert!(
+        at.is_some_and(|at| at < Time::from_nanos(50_000_000)),
+        "before the timeout: {report}"
+    );
 }
 
 #[test]
@@ -175,7 +191,10 @@ fn the_report_says_how_to_run_it_again() {
         Ok(())
     });
     let text = report.to_string();
-    assert!(text.starts_with("demo/waits, seed 77: 1 violation\n"), "{text}");
+    assert!(
+        text.starts_with("demo/waits, seed 77: 1 violation\n"),
+        "{text}"
+    );
     assert!(
         text.ends_with("to run it again: lab run demo/waits --seed 77 --max-steps 5000"),
         "{text}"

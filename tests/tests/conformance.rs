@@ -34,10 +34,19 @@ fn the_local_executor_repeats_itself() {
         for seed in [1, 1, 2] {
             let (mut harness, probe) = (LocalHarness::with_seed(seed), Probe::new());
             let record = harness.run(scenario.setup(), scenario.body, &probe);
-            assert_eq!(check(&scenario, &record, &probe), [""; 0], "{}", scenario.name);
+            assert_eq!(
+                check(&scenario, &record, &probe),
+                [""; 0],
+                "{}",
+                scenario.name
+            );
             digests.push(harness.digest());
         }
-        assert_eq!(digests[0], digests[1], "{} differs from itself", scenario.name);
+        assert_eq!(
+            digests[0], digests[1],
+            "{} differs from itself",
+            scenario.name
+        );
     }
 }
 

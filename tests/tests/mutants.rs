@@ -8,11 +8,19 @@
 #[cfg(not(asupersync_mutants))]
 #[test]
 fn no_mutant_is_compiled_in() {
-    let own = std::env::current_exe().and_then(std::fs::read).expect("the test can read itself");
-    // Put together at run time, so that this test does not find itself.
-    for halves in [["Weaker", "Replaces"], ["Double", "Commit"], ["Timed", "LaneStuck"]] {
-        let name = halves.concat();
-        let found = own.windows(name.len()).any(|window| window == name.as_bytes());
+    let own = std::env::current_exe()
+        .and_then(std::fs::read)
+        .expect("the test can read itself");
+    // Put together at run time, second half first: this test must not find itself.
+    for [end, start] in [
+        ["Replaces", "Weaker"],
+        ["Commit", "Double"],
+        ["LaneStuck", "Timed"],
+    ] {
+        let name = [start, end].concat();
+        let found = own
+            .windows(name.len())
+            .any(|window| window == name.as_bytes());
         assert!(!found, "{name} is compiled in");
     }
 }
@@ -71,11 +79,18 @@ mod armed {
                 });
             }
         });
-        let verdicts = verdicts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let verdicts = verdicts
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         println!("| mutant | local executor | lab | runs | what it saw |\n|---|---|---|---|---|");
         let mut missed = Vec::new();
         for (mutant, [local, lab]) in mutants.iter().zip(verdicts.values()) {
-            println!("| {} | {} | {} |", mutant.name(), local.scenario(), lab.detail());
+            println!(
+                "| {} | {} | {} |",
+                mutant.name(),
+                local.scenario(),
+                lab.detail()
+            );
             let lab_must = !NOT_IN_THE_LAB.contains(mutant);
             if *local == Verdict::Missed && *lab == Verdict::Missed {
                 missed.push(format!("{} by both", mutant.name()));
@@ -171,7 +186,10 @@ mod armed {
     fn child() {
         let orders = std::env::var(ORDERS).unwrap_or_default();
         let (name, place) = orders.split_once(' ').expect("two words");
-        let mutant = Mutant::ALL.iter().copied().find(|mutant| mutant.name() == name);
+        let mutant = Mutant::ALL
+            .iter()
+            .copied()
+            .find(|mutant| mutant.name() == name);
         assert!(mutant.is_some() || name == "none", "{name} is no mutant");
         // Panics are the scenarios' business; the harness sees those that matter.
         std::panic::set_hook(Box::new(|_| ()));

@@ -1,7 +1,7 @@
 //! Replays: a scenario's recorded run is followed event by event, also after it went through a file.
 
-use asupersync_conformance::hosts::lab::{record_trace, run_in};
 use asupersync_conformance::hosts::LabHarness;
+use asupersync_conformance::hosts::lab::{record_trace, run_in};
 use asupersync_conformance::{Harness, Scenario, scenarios};
 use asupersync_sim::artifact::{Compression, Limits, Trace};
 use asupersync_sim::{Replay, silence_panics};
@@ -27,16 +27,30 @@ fn every_recorded_scenario_is_repeated() {
     for scenario in catalogue() {
         for seed in [0, 1, 7] {
             let trace = record(&scenario, seed);
-            let bytes = trace.to_binary(Compression::Lz4).expect("it can be written");
+            let bytes = trace
+                .to_binary(Compression::Lz4)
+                .expect("it can be written");
             let read = Trace::from_bytes(&bytes).expect("it was just written");
-            assert_eq!(read, trace, "{}: the binary form loses something", scenario.name);
+            assert_eq!(
+                read, trace,
+                "{}: the binary form loses something",
+                scenario.name
+            );
             let lines = read.to_json_lines().expect("it can be written");
             let read = Trace::from_json_lines(lines.as_bytes(), &Limits::default());
             let read = read.expect("it was just written");
-            assert_eq!(read, trace, "{}: the text form loses something", scenario.name);
+            assert_eq!(
+                read, trace,
+                "{}: the text form loses something",
+                scenario.name
+            );
 
             let replayed = Replay::new(read).run(|lab| run_in(lab, &scenario));
-            assert!(replayed.is_faithful(), "{}, seed {seed}: {replayed}", scenario.name);
+            assert!(
+                replayed.is_faithful(),
+                "{}, seed {seed}: {replayed}",
+                scenario.name
+            );
             assert!(replayed.same_settings && replayed.is_whole);
             assert!(replayed.report.is_clean(), "{replayed}");
         }
@@ -62,7 +76,9 @@ fn seeds_differ_where_order_is_free() {
     let scenario = catalogue()
         .find(|scenario| scenario.name == "lock/mutex_is_exclusive")
         .expect("it is in the catalogue");
-    let mut traces: Vec<_> = (0..10).map(|seed| record(&scenario, seed).events().to_vec()).collect();
+    let mut traces: Vec<_> = (0..10)
+        .map(|seed| record(&scenario, seed).events().to_vec())
+        .collect();
     traces.sort_by_key(|events| events.iter().map(|e| e.encode()).collect::<Vec<_>>());
     traces.dedup();
     assert!(traces.len() > 5, "{} different runs of 10", traces.len());

@@ -116,8 +116,9 @@ impl<T> Gate for Mutex<T> {
     /// Always `Some`: who has the unit finds the value.
     type Taken = Option<Box<T>>;
 
-    fn state(&self) -> &sync::Mutex<State<T>> {
-        &self.state
+    #[inline]
+    fn lock(&self) -> impl DerefMut<Target = State<T>> {
+        self.state.lock()
     }
 
     fn object(&self) -> &ObjectId {

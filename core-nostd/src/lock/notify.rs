@@ -10,6 +10,7 @@ use crate::sync::Mutex;
 use crate::wait::{Acquire, Gate, Grant, Permits, Refusal, Shut, WAITERS_MAX, WakeBatch, release};
 use core::fmt;
 use core::future::Future;
+use core::ops::DerefMut;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
@@ -129,8 +130,9 @@ impl Gate for Notify {
     type Ask = u64;
     type Taken = ();
 
-    fn state(&self) -> &Mutex<State> {
-        &self.state
+    #[inline]
+    fn lock(&self) -> impl DerefMut<Target = State> {
+        self.state.lock()
     }
 
     fn object(&self) -> &ObjectId {

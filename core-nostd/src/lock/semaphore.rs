@@ -11,6 +11,7 @@ use crate::sync::Mutex;
 use crate::wait::{self, Acquire, Gate, Permits, Refusal, Shut, WAITERS_MAX, op_error, release};
 use alloc::sync::Arc;
 use core::fmt;
+use core::ops::DerefMut;
 
 op_error! {
     /// Why no permits were acquired.
@@ -208,8 +209,9 @@ impl Gate for Semaphore {
     type Ask = u32;
     type Taken = ();
 
-    fn state(&self) -> &Mutex<State> {
-        &self.state
+    #[inline]
+    fn lock(&self) -> impl DerefMut<Target = State> {
+        self.state.lock()
     }
 
     fn object(&self) -> &ObjectId {

@@ -9,6 +9,8 @@ use crate::sync::between_seq_cst;
 ///
 /// A waker pushes, then looks at the flag; the driver raises the flag, then looks at the inbox. All
 /// four steps are `SeqCst`, so at least one of the two sees the other (loom model `push_vs_sleep`).
+/// The driver writes the flag by swaps, which cost what `SeqCst` stores cost: so all writes of it
+/// stand in one order with the swap by which a waker takes the duty to wake (`two_pushes_vs_sleep`).
 #[derive(Debug)]
 pub struct Sleep(AtomicBool);
 
@@ -32,7 +34,7 @@ impl Sleep {
             self.0.store(sleeps, Ordering::SeqCst);
             return sleeps;
         }
-        self.0.store(true, Ordering::SeqCst);
+        self.0.swap(true, Ordering::SeqCst);
         if !mutant!(SleepUnordered) {
             between_seq_cst();
         }
@@ -45,7 +47,7 @@ impl Sleep {
 
     /// The driver takes a turn: pushes need not wake it.
     pub fn wake_up(&self) {
-        self.0.store(false, Ordering::SeqCst);
+        self.0.swap(false, Ordering::SeqCst);
     }
 
     /// Asked after a push. `true`: the driver sleeps, and the caller is the one that wakes it.

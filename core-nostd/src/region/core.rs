@@ -200,9 +200,9 @@ impl RegionCore {
         let mut inner = self.inner.lock();
         // Requests may come here in another order than to the word, which knows whose time counts.
         // A region that closed meanwhile has taken its timers out.
-        let stale = (self.word.force_at() != Some(force_at) && !mutant!(LaterForceTimerWins))
-            || inner.state.0 == RegionState::Closed;
-        let unwanted = if stale {
+        let ended = inner.state.0 == RegionState::Closed;
+        let is_late = self.word.force_at() != Some(force_at);
+        let unwanted = if ended || (is_late && !mutant!(LaterForceTimerWins)) {
             Some(alarm)
         } else {
             inner.force_timer.replace(alarm)

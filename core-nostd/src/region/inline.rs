@@ -113,6 +113,7 @@ impl OpenRegion {
     where
         Fut: Future<Output = Result<T, E>>,
     {
+        self.scope.task().assert_own();
         if self.core.word.is_forced() {
             body.set(None);
             self.core.count_forced();
@@ -139,7 +140,11 @@ impl OpenRegion {
         self.core.advance(RegionState::Closing);
         let task = self.scope.task().clone();
         let mut closing = Closing::new();
-        poll_fn(|waker| closing.poll(&self.core, &task, waker)).await;
+        poll_fn(|waker| {
+            task.assert_own();
+            closing.poll(&self.core, &task, waker)
+        })
+        .await;
     }
 
     /// The severity join of body and children (R-REG-5).

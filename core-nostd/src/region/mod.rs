@@ -577,9 +577,9 @@ pub(crate) fn cancel_task(
     let mut limits = cold.limits.lock();
     // Looked at under the lock: `complete` takes the timers out under it, after the task is done.
     // Requests may come here in another order than to the word, which knows whose time counts.
-    let stale = (task.is_done() && !mutant!(ForceTimerKept))
-        || (cold.cancel.force_at() != Some(accepted.force_at) && !mutant!(LaterForceTimerWins));
-    let unwanted = if stale {
+    let ended = task.is_done() && !mutant!(ForceTimerKept);
+    let is_late = cold.cancel.force_at() != Some(accepted.force_at);
+    let unwanted = if ended || (is_late && !mutant!(LaterForceTimerWins)) {
         Some(timer)
     } else {
         limits.force_timer.replace(timer)

@@ -16,7 +16,7 @@ use super::list::Links;
 use super::state::{State, WakeAction};
 use super::{Cold, Phase};
 use crate::cancel::{CancelReason, Observer};
-use crate::error::TaskError;
+use crate::error::{Misuse, TaskError};
 use crate::lanes::Lane;
 use crate::mutants::mutant;
 use crate::outcome::{Outcome, PanicPayload, Severity};
@@ -130,6 +130,14 @@ impl Header {
 
     pub(crate) fn is_polling(&self) -> bool {
         self.state.load().is_polling()
+    }
+
+    /// R-OWN-5: only the task that is being polled may use its context, and what was made with it.
+    #[inline]
+    pub(crate) fn assert_own(&self) {
+        if self.is_checked() && !mutant!(ForeignCxAccepted) && !self.is_polling() {
+            Misuse::ForeignCx.raise();
+        }
     }
 
     #[inline]

@@ -105,6 +105,10 @@ impl Snapshot {
     pub fn is_polling(self) -> bool {
         self.0 & POLLING != 0
     }
+    /// A wake now would be remembered until the end of the poll that is under way (R-SCH-2).
+    pub fn would_remember(self) -> bool {
+        self.0 & (POLLING | SCHEDULED) == POLLING
+    }
     /// The outcome is stored.
     pub fn is_done(self) -> bool {
         self.0 & DONE != 0

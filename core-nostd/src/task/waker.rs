@@ -63,9 +63,14 @@ impl TaskRef {
 
     /// Makes the task runnable.
     pub(crate) fn wake(&self) {
+        let kernel = &self.region.kernel;
+        // The first wake during a poll queues nothing, but the poll that it asks for must come.
+        if kernel.is_traced() && self.state.load().would_remember() {
+            kernel.task_woken(self.path);
+        }
         let action = self.state.transition_to_woken();
         if action == super::state::WakeAction::Schedule {
-            self.region.kernel.task_woken(self.path);
+            kernel.task_woken(self.path);
         }
         self.act(action);
     }

@@ -4,15 +4,15 @@
 //! Owns the wait protocol: cancellation, registering, taking, leaving, handing on. The steps are
 //! numbered in the module header of [`wait`](super).
 
-use super::WakeBatch;
 use super::permits::{Permits, Shut};
 use super::queue::{Grant, Left, Ticket};
+use super::{WakeBatch, clones_quietly};
 use crate::cancel::Cancelled;
 use crate::cx::CxBase;
 use crate::mutants::mutant;
 use crate::object::ObjectId;
-use crate::sync::Mutex;
 use core::future::Future;
+use core::ops::DerefMut;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
@@ -27,7 +27,8 @@ pub(crate) trait Gate {
     /// What one wait takes out of the state.
     type Taken;
 
-    fn state(&self) -> &Mutex<Self::State>;
+    /// Locks the state, with every free unit counted in its permits.
+    fn lock(&self) -> impl DerefMut<Target = Self::State>;
     fn object(&self) -> &ObjectId;
     fn permits(state: &mut Self::State) -> &mut Permits;
 
@@ -56,7 +57,7 @@ pub(crate) trait Gate {
 #[inline]
 pub(crate) fn release<G: Gate>(gate: &G, n: u32, cx: Option<&CxBase>) {
     let (other, first, more) = {
-        let mut state = gate.state().lock();
+        let mut state = gate.lock();
         let other = G::put(&mut state, n);
         let permits = G::permits(&mut state);
         (other, permits.grant_next(), permits.can_grant())
@@ -78,7 +79,7 @@ pub(crate) fn wake_granted<G: Gate>(gate: &G, first: Waker, mut more: bool, cx: 
     while more {
         let mut batch = WakeBatch::new();
         more = {
-            let mut state = gate.state().lock();
+            let mut state = gate.lock();
             let permits = G::permits(&mut state);
             batch.fill(|| permits.grant_next())
         };
@@ -96,12 +97,12 @@ fn trace_grants<G: Gate>(gate: &G, count: usize, cx: Option<&CxBase>) {
 
 /// Closes `gate` and tells everybody who waits, a batch at a time.
 pub(crate) fn close<G: Gate>(gate: &G) {
-    G::permits(&mut gate.state().lock()).close();
+    G::permits(&mut gate.lock()).close();
     // Nobody can join a closed queue, so this ends.
     loop {
         let mut batch = WakeBatch::new();
         let more = {
-            let mut state = gate.state().lock();
+            let mut state = gate.lock();
             let permits = G::permits(&mut state);
             batch.fill(|| permits.refuse_next())
         };
@@ -150,22 +151,27 @@ impl<'a, G: Gate> Acquire<'a, G> {
     #[inline]
     fn poll_first(&mut self, task: &Context<'_>) -> Poll<Result<G::Taken, Refusal>> {
         self.cx.poll_cancelled().map_err(Refusal::Cancelled)?;
-        {
-            let mut state = self.gate.state().lock();
+        let pushed = {
+            let mut state = self.gate.lock();
             match G::try_take(&mut state, self.ask) {
                 Ok(()) => return Poll::Ready(Ok(G::take(&mut state))),
                 Err(Shut::Closed) => return Poll::Ready(Err(Refusal::Closed)),
                 Err(Shut::Busy) => {}
             }
+            clones_quietly(self.cx, task.waker())
+                .then(|| self.push(&mut state, task.waker().clone()))
+        };
+        match pushed {
+            Some(pushed) => self.joined(pushed),
+            None => self.join(task.waker().clone()),
         }
-        self.join(task.waker().clone())
     }
 
-    /// Looks again, since the lock was released to clone the waker, and joins the queue.
+    /// Looks again, since the lock was released to clone a foreign waker, and joins the queue.
     #[cold]
     fn join(&mut self, waker: Waker) -> Poll<Result<G::Taken, Refusal>> {
         let pushed = {
-            let mut state = self.gate.state().lock();
+            let mut state = self.gate.lock();
             let taken = if mutant!(WaitNotRechecked) {
                 Err(Shut::Busy)
             } else {
@@ -174,12 +180,17 @@ impl<'a, G: Gate> Acquire<'a, G> {
             match taken {
                 Ok(()) => return Poll::Ready(Ok(G::take(&mut state))),
                 Err(Shut::Closed) => return Poll::Ready(Err(Refusal::Closed)),
-                Err(Shut::Busy) => {}
+                Err(Shut::Busy) => self.push(&mut state, waker),
             }
-            G::permits(&mut state)
-                .waiters
-                .push(G::units(self.ask), waker)
         };
+        self.joined(pushed)
+    }
+
+    fn push(&self, state: &mut G::State, waker: Waker) -> Result<Ticket, Waker> {
+        G::permits(state).waiters.push(G::units(self.ask), waker)
+    }
+
+    fn joined(&mut self, pushed: Result<Ticket, Waker>) -> Poll<Result<G::Taken, Refusal>> {
         match pushed {
             Ok(ticket) => {
                 self.ticket = Some(ticket);
@@ -198,7 +209,7 @@ impl<'a, G: Gate> Acquire<'a, G> {
         task: &Context<'_>,
     ) -> Poll<Result<G::Taken, Refusal>> {
         let same_waker = {
-            let mut state = self.gate.state().lock();
+            let mut state = self.gate.lock();
             let waiters = &mut G::permits(&mut state).waiters;
             match waiters.grant_of(&ticket) {
                 None => waiters.will_wake(&ticket, task.waker()),
@@ -238,7 +249,7 @@ impl<'a, G: Gate> Acquire<'a, G> {
     fn replace_waker(&mut self, waker: Waker) {
         let Some(ticket) = &self.ticket else { return };
         let unused = {
-            let mut state = self.gate.state().lock();
+            let mut state = self.gate.lock();
             let waiters = &mut G::permits(&mut state).waiters;
             // A grant made since the last look woke the old waker; this task must look again.
             match waiters.grant_of(ticket) {
@@ -254,9 +265,7 @@ impl<'a, G: Gate> Acquire<'a, G> {
     /// (4) Leaves the queue; what was granted goes to the next waiter.
     #[cold]
     fn leave(&self, ticket: Ticket) {
-        let left = G::permits(&mut self.gate.state().lock())
-            .waiters
-            .remove(ticket);
+        let left = G::permits(&mut self.gate.lock()).waiters.remove(ticket);
         self.cx.wait_ended(self.gate.object(), false);
         match left {
             Left::Granted(Grant::Units) => {

@@ -24,7 +24,8 @@
 //!   protocol: the kernel polls a cancelled task again, and the wait looks.
 //! - Methods that run under the lock *return* wakers. Wakers are cloned, woken and dropped, and users'
 //!   values dropped, only when no lock is held, because all of these may run foreign code that
-//!   comes back to the same primitive. Waking many goes in batches of bounded size.
+//!   comes back to the same primitive; only to clone the task's own waker runs none. Waking many
+//!   goes in batches of bounded size.
 //!
 //! # Hazard
 //! A grant held by a future that its task keeps but no longer polls blocks everybody behind it.
@@ -45,7 +46,16 @@ pub(crate) use permits::{Permits, Shut};
 pub(crate) use queue::{Grant, WAITERS_MAX};
 pub(crate) use seat::{Seat, SeatWait};
 
+use crate::cx::CxBase;
+use crate::mutants::mutant;
 use core::task::Waker;
+
+/// Whether `waker` may be cloned under a lock: the task's own is ours, it counts and calls nobody. That
+/// saves most waits the second look, which a foreign waker makes necessary.
+#[inline]
+fn clones_quietly(cx: &CxBase, waker: &Waker) -> bool {
+    cx.task().is_waker(waker) && !mutant!(WaitNotRechecked)
+}
 
 /// How many wakers are collected under one hold of a lock.
 const BATCH: usize = 16;

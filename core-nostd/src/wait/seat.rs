@@ -4,6 +4,7 @@
 //! whoever changes the state wakes the seat, and the woken task looks for itself. Since nobody
 //! else can take what it was woken for, nothing is lost when it goes away instead.
 
+use super::clones_quietly;
 use crate::cancel::Cancelled;
 use crate::cx::CxBase;
 use crate::mutants::mutant;
@@ -65,7 +66,7 @@ impl<'a, S, F> SeatWait<'a, S, F> {
         }
     }
 
-    /// Looks again, since the lock was released to clone the waker, and takes the seat.
+    /// Looks again, since the lock was released to clone a foreign waker, and takes the seat.
     #[cold]
     fn sit<R>(&mut self, waker: Waker) -> Poll<Result<R, Cancelled>>
     where
@@ -136,6 +137,13 @@ where
                 return Poll::Ready(Ok(found));
             }
             let seat = (this.seat)(&mut state);
+            if !this.waiting && clones_quietly(this.cx, task.waker()) {
+                let _old = seat.0.replace(task.waker().clone());
+                drop(state);
+                this.waiting = true;
+                this.cx.wait_started(this.object);
+                return Poll::Pending;
+            }
             matches!(&seat.0, Some(waker) if waker.will_wake(task.waker()))
         };
         if this.waiting {

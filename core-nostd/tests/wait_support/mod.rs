@@ -4,6 +4,7 @@
 
 mod probe;
 
+#[allow(unused_imports, reason = "each test file uses its part")]
 pub use probe::{OnWake, Waiting};
 
 use asupersync_core::{

@@ -97,7 +97,10 @@ fn wakes_and_turns_allocate_nothing() {
             poll_fn(|waker| {
                 polls.fetch_add(1, Ordering::Relaxed);
                 let mut slot = wakers[index].lock().unwrap();
-                if !slot.as_ref().is_some_and(|old| old.will_wake(waker.waker())) {
+                if !slot
+                    .as_ref()
+                    .is_some_and(|old| old.will_wake(waker.waker()))
+                {
                     *slot = Some(waker.waker().clone());
                 }
                 Poll::<Result<(), asupersync_core::Error>>::Pending
@@ -116,7 +119,10 @@ fn wakes_and_turns_allocate_nothing() {
     polls.store(0, Ordering::Relaxed);
 
     // Taken out, so that nothing but the wake happens where it is counted.
-    let all: Vec<Waker> = wakers.iter().map(|slot| slot.lock().unwrap().clone().unwrap()).collect();
+    let all: Vec<Waker> = wakers
+        .iter()
+        .map(|slot| slot.lock().unwrap().clone().unwrap())
+        .collect();
     let mut here = 0;
     for _ in 0..ROUNDS {
         here += counted(|| {
@@ -130,14 +136,21 @@ fn wakes_and_turns_allocate_nothing() {
         });
     }
     assert_eq!(here, 0, "calls of the allocator by wakes and turns");
-    assert_eq!(polls.swap(0, Ordering::Relaxed), CAPACITY * ROUNDS, "one poll for each wake");
+    assert_eq!(
+        polls.swap(0, Ordering::Relaxed),
+        CAPACITY * ROUNDS,
+        "one poll for each wake"
+    );
 
     // From another thread, all at once: the inbox has room for as many as there are.
     let there = std::thread::scope(|scope| {
         let wakes = scope.spawn(|| counted(|| all.iter().for_each(Waker::wake_by_ref)));
         wakes.join().expect("it only wakes")
     });
-    assert_eq!(there, 0, "calls of the allocator by wakes from another thread");
+    assert_eq!(
+        there, 0,
+        "calls of the allocator by wakes from another thread"
+    );
     run_dry(&mut driver);
     assert_eq!(polls.load(Ordering::Relaxed), CAPACITY, "no wake was lost");
 }

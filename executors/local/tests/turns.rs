@@ -16,7 +16,11 @@ const MILLI: Duration = Duration::from_millis(1);
 fn driver() -> (LocalDriver, Arc<World>, Trace) {
     let world = World::new();
     let trace = world.trace.clone();
-    (LocalDriver::new(Arc::<World>::clone(&world), 64), world, trace)
+    (
+        LocalDriver::new(Arc::<World>::clone(&world), 64),
+        world,
+        trace,
+    )
 }
 
 /// A task in the root region that says its name at every poll, and yields for ever.
@@ -73,12 +77,15 @@ fn a_turn_polls_as_often_as_it_may_and_no_more() {
         trace.take(),
         [
             "a", // the queue is first in, first out
-            "b", "c",
-            "a", // it yielded, and went to the end
+            "b", "c", "a", // it yielded, and went to the end
         ]
     );
     assert_eq!(driver.turn(2), Turn::More);
-    assert_eq!(trace.take(), ["b", "c"], "the next turn goes on where the last one stopped");
+    assert_eq!(
+        trace.take(),
+        ["b", "c"],
+        "the next turn goes on where the last one stopped"
+    );
     assert_eq!(driver.turn(0), Turn::More);
     assert_eq!(trace.take(), [""; 0], "a turn of no polls polls nothing");
     assert_eq!(driver.turn(1_000), Turn::More);
@@ -103,13 +110,21 @@ fn an_idle_turn_arms_the_next_timer() {
     assert_eq!(driver.turn(8), Turn::Idle(at(1)));
     assert_eq!(trace.take(), ["arm 1.000ms"]);
     world.advance(MILLI / 2);
-    assert_eq!(driver.turn(8), Turn::Idle(at(1)), "called too early: the same again");
+    assert_eq!(
+        driver.turn(8),
+        Turn::Idle(at(1)),
+        "called too early: the same again"
+    );
     assert_eq!(trace.take(), ["arm 1.000ms"]);
     world.advance(MILLI / 2);
     assert_eq!(driver.turn(8), Turn::Idle(at(3)));
     assert_eq!(trace.take(), ["one", "arm 3.000ms"]);
     world.advance(MILLI * 5);
-    assert_eq!(driver.turn(8), Turn::Idle(None), "called too late: it fires all the same");
+    assert_eq!(
+        driver.turn(8),
+        Turn::Idle(None),
+        "called too late: it fires all the same"
+    );
     assert_eq!(trace.take(), ["three", "arm nothing"]);
 }
 
@@ -124,7 +139,11 @@ fn a_wake_pends_a_driver_that_sleeps_once() {
     wake(&b);
     wake(&b);
     wake(&a);
-    assert_eq!(trace.take(), ["pend"], "one call is enough for any number of wakes");
+    assert_eq!(
+        trace.take(),
+        ["pend"],
+        "one call is enough for any number of wakes"
+    );
     assert_eq!(driver.turn(8), Turn::Idle(None));
     assert_eq!(
         trace.take(),
@@ -157,14 +176,18 @@ fn a_wake_within_a_turn_pends_nobody() {
 #[test]
 fn every_lane_is_served_by_any_turn() {
     let (mut driver, _, trace) = driver();
-    let timed = TaskOptions::new()
-        .budget(Budget::INFINITE.with_deadline(Time::from_nanos(1_000_000_000)));
+    let timed =
+        TaskOptions::new().budget(Budget::INFINITE.with_deadline(Time::from_nanos(1_000_000_000)));
     let (_ready, ready) = waiter(&driver, &trace, "ready", TaskOptions::new());
     let (_timed, timed) = waiter(&driver, &trace, "timed", timed);
     let (stopped, cancel) = waiter(&driver, &trace, "cancel", TaskOptions::new());
     let at = Some(Time::from_nanos(1_000_000_000));
     assert_eq!(driver.turn(8), Turn::Idle(at));
-    assert_eq!(trace.take(), ["timed", "ready", "cancel", "arm 1.000s"], "deadlines first");
+    assert_eq!(
+        trace.take(),
+        ["timed", "ready", "cancel", "arm 1.000s"],
+        "deadlines first"
+    );
     wake(&ready);
     wake(&timed);
     wake(&cancel);
@@ -225,11 +248,20 @@ fn a_loop_of_its_own_can_shut_down() {
     let _ = driver.turn(1);
     assert!(!driver.is_shut_down());
     driver.request_shutdown();
-    assert!(driver.spawner().spawn(async |_| Ok(())).is_err_and(|e| e.is_closed()));
+    assert!(
+        driver
+            .spawner()
+            .spawn(async |_| Ok(()))
+            .is_err_and(|e| e.is_closed())
+    );
     while !driver.is_shut_down() {
         let _ = driver.turn(1);
     }
-    assert_eq!(trace.take()[..1], ["a"], "it saw the cancel at its next wait");
+    assert_eq!(
+        trace.take()[..1],
+        ["a"],
+        "it saw the cancel at its next wait"
+    );
     assert_eq!(driver.stats().live, 0);
 }
 
@@ -258,8 +290,14 @@ fn block_on_gives_control_back_between_busy_turns() {
     assert_eq!(
         trace.take(),
         [
-            "1", "2", "more", // two polls a turn
-            "3", "4", "more", "arm 1.000ms", "idle",
+            "1",
+            "2",
+            "more", // two polls a turn
+            "3",
+            "4",
+            "more",
+            "arm 1.000ms",
+            "idle",
             "arm nothing", // the turn that ends the body; nobody is called after it
         ]
     );
@@ -273,16 +311,25 @@ fn capacities_have_their_extremes() {
     assert!(refused.is_err_and(|e| e.is_at_capacity()));
 
     let mut one = LocalDriver::new(World::new(), 1);
-    let kept = one.spawner().spawn(async |_| Ok(())).expect("there is room for one");
+    let kept = one
+        .spawner()
+        .spawn(async |_| Ok(()))
+        .expect("there is room for one");
     let refused = one.spawner().spawn(async |_| Ok(()));
     assert!(refused.is_err_and(|e| e.is_at_capacity()));
     let _ = one.turn(8);
     assert!(kept.is_finished());
-    assert!(one.spawner().spawn(async |_| Ok(())).is_ok(), "the place is free again");
+    assert!(
+        one.spawner().spawn(async |_| Ok(())).is_ok(),
+        "the place is free again"
+    );
 
     // A bound, not an allocation.
     let mut huge = LocalDriver::new(World::new(), usize::MAX);
-    let task = huge.spawner().spawn(async |_| Ok(())).expect("there is room");
+    let task = huge
+        .spawner()
+        .spawn(async |_| Ok(()))
+        .expect("there is room");
     let _ = huge.turn(8);
     assert!(task.is_finished());
 }

@@ -12,7 +12,10 @@ use asupersync_local::LocalDriver;
 use world::World;
 
 fn two() -> (LocalDriver, LocalDriver) {
-    (LocalDriver::new(World::new(), 16), LocalDriver::new(World::new(), 16))
+    (
+        LocalDriver::new(World::new(), 16),
+        LocalDriver::new(World::new(), 16),
+    )
 }
 
 /// Turns of both until neither has anything to do.
@@ -71,7 +74,11 @@ fn cancel_reaches_the_task_of_another_runtime() {
     waiter.cancel("only the waiter");
     drive(&mut here, &mut there);
     let reports: Vec<bool> = reported.try_iter().collect();
-    assert_eq!(reports, [true, true], "the wait was cancelled, then the task was");
+    assert_eq!(
+        reports,
+        [true, true],
+        "the wait was cancelled, then the task was"
+    );
 }
 
 /// What a task of another runtime saw is data here, also where both tasks have the same path.
@@ -95,7 +102,11 @@ fn a_token_of_another_runtime_is_data() {
         Err::<(), _>(asupersync_core::Error::from(token))
     });
     let returns_it = returns_it.expect("there is room");
-    assert_eq!(stopped.path(), returns_it.path(), "the same place in two runtimes");
+    assert_eq!(
+        stopped.path(),
+        returns_it.path(),
+        "the same place in two runtimes"
+    );
     let _ = there.turn(16);
     stopped.cancel("there, not here");
     drive(&mut here, &mut there);
@@ -141,7 +152,9 @@ fn a_context_of_another_runtime_is_misuse() {
     lender.expect("there is room");
     let _ = there.turn(16);
     let foreign = take.try_recv().expect("it was lent");
-    let borrower = here.spawner().spawn(async move |_| Ok(foreign.checkpoint()?));
+    let borrower = here
+        .spawner()
+        .spawn(async move |_| Ok(foreign.checkpoint()?));
     let borrower = borrower.expect("there is room");
     drive(&mut here, &mut there);
     let outcome = outcome(&mut here, borrower);
@@ -170,11 +183,17 @@ fn a_task_of_another_runtime_is_handed_back() {
         let keeps = Arc::new(Keeps(std::sync::Mutex::default()));
         let executor: Arc<dyn Executor> = Arc::<Keeps>::clone(&keeps);
         let config = asupersync_core::Config::default();
-        (asupersync_core::Driver::new(World::new(), executor, config, None), keeps)
+        (
+            asupersync_core::Driver::new(World::new(), executor, config, None),
+            keeps,
+        )
     };
     let (mut here, _) = make();
     let (mut there, queue) = make();
-    let theirs = there.spawner().spawn(async |_| Ok(3)).expect("there is room");
+    let theirs = there
+        .spawner()
+        .spawn(async |_| Ok(3))
+        .expect("there is room");
     let task = queue.0.lock().unwrap().pop().expect("it was queued");
     let back = here.run(task).expect_err("it is not of this runtime");
     assert!(back.to_string().contains("another runtime"));

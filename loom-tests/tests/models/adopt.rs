@@ -84,7 +84,11 @@ fn dropped_region_vs_spawn() {
         rig.run_until(|| task.is_finished());
         let admitted = remote.join().unwrap();
         rig.run();
-        assert_eq!(alive.load(SeqCst), 0, "a child is orphaned (admitted: {admitted})");
+        assert_eq!(
+            alive.load(SeqCst),
+            0,
+            "a child is orphaned (admitted: {admitted})"
+        );
         assert_eq!(rig.driver.stats().live, 0, "a task is left");
     });
 }

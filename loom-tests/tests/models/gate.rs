@@ -34,7 +34,11 @@ impl Region {
             "the last went out before this child"
         );
         self.done[child].store(1, Relaxed);
-        if self.gate.exit(false).is_some_and(|inside| inside.is_empty()) {
+        if self
+            .gate
+            .exit(false)
+            .is_some_and(|inside| inside.is_empty())
+        {
             self.last_out();
         }
     }

@@ -6,6 +6,7 @@ use asupersync_loom_tests::explore::catches;
 /// One test per seeded bug: `name: model, mutant, what the model says`.
 macro_rules! caught {
     ($($name:ident: $model:literal, $mutant:ident, $says:literal;)*) => {
+        const CAUGHT: &[Mutant] = &[$(Mutant::$mutant),*];
         $(
             #[test]
             fn $name() {
@@ -13,6 +14,15 @@ macro_rules! caught {
             }
         )*
     };
+}
+
+#[test]
+fn every_bug_that_takes_two_threads_is_caught() {
+    let missed: Vec<_> = Mutant::ALL
+        .iter()
+        .filter(|mutant| mutant.only_loom() && !CAUGHT.contains(mutant))
+        .collect();
+    assert!(missed.is_empty(), "no model catches {missed:?}");
 }
 
 caught! {

@@ -71,7 +71,10 @@ fn send_vs_receiver_drop() {
                 assert!(drops.were_here(), "a delivered value goes with its sender");
             }
             (Sent::Returned(_), looked) => {
-                assert!(matches!(looked, Err(TryRecvError::Empty)), "received and returned");
+                assert!(
+                    matches!(looked, Err(TryRecvError::Empty)),
+                    "received and returned"
+                );
                 assert_eq!(drops.count(), 0);
             }
         }

@@ -149,7 +149,10 @@ fn commit_vs_revoke() {
             })
             .unwrap();
         rig.run();
-        assert!(!task.is_finished(), "the region does not wait for the permit");
+        assert!(
+            !task.is_finished(),
+            "the region does not wait for the permit"
+        );
         let permit: OwnedPermit<u32> = slot.lock().unwrap().take().unwrap();
         let remote = thread::spawn(move || permit.send(7));
         rig.world.set_now(LATE);
@@ -159,7 +162,10 @@ fn commit_vs_revoke() {
         match sent {
             Sent::Delivered => {
                 assert_eq!(leaked, 0, "a commit counts as leaked");
-                assert!(at_close.load(SeqCst), "an effect comes after the region's close");
+                assert!(
+                    at_close.load(SeqCst),
+                    "an effect comes after the region's close"
+                );
             }
             Sent::Returned(_) => {
                 assert_eq!(leaked, 1, "a revoked permit is not counted");

@@ -72,7 +72,11 @@ fn cancel_vs_fire() {
         rig.run_until(|| task.is_finished());
         canceller.join().unwrap();
         assert_eq!(rig.driver.stats().timers, 0, "a timer outlives its task");
-        assert_eq!(rig.driver.stats().live, 0, "the task did not end exactly once");
+        assert_eq!(
+            rig.driver.stats().live,
+            0,
+            "the task did not end exactly once"
+        );
     });
 }
 
@@ -95,7 +99,11 @@ fn two_cancels_of_a_task() {
         let canceller = cancel(&task);
         rig.driver.fire_timers(1);
         canceller.join().unwrap();
-        assert_eq!(rig.driver.stats().timers, 1, "not exactly one timer to force");
+        assert_eq!(
+            rig.driver.stats().timers,
+            1,
+            "not exactly one timer to force"
+        );
         assert_eq!(
             rig.driver.next_deadline(),
             Some(DEADLINE.saturating_add(cleanup(CancelKind::Timeout))),
@@ -113,7 +121,11 @@ fn two_cancels_of_a_region() {
         let canceller = thread::spawn(move || spawner.cancel("stop"));
         rig.driver.request_shutdown();
         canceller.join().unwrap();
-        assert_eq!(rig.driver.stats().timers, 1, "not exactly one timer to force");
+        assert_eq!(
+            rig.driver.stats().timers,
+            1,
+            "not exactly one timer to force"
+        );
         assert_eq!(
             rig.driver.next_deadline(),
             Some(Time::ZERO.saturating_add(cleanup(CancelKind::Shutdown))),

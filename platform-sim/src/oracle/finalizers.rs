@@ -28,7 +28,11 @@ impl FinalizerOrder {
         let mut find = |message| out.add(Oracle::Finalizers, message);
         match event.kind {
             EventKind::FinalizerAdded => {
-                self.owners.entry(owner).or_default().waiting.push(event.arg);
+                self.owners
+                    .entry(owner)
+                    .or_default()
+                    .waiting
+                    .push(event.arg);
             }
             EventKind::FinalizerStarted => {
                 let pending = self.owners.entry(owner).or_default();

@@ -159,6 +159,8 @@ impl Findings {
 pub(crate) struct Expectations {
     pub(crate) leaks_allowed: bool,
     pub(crate) futurelock_steps: u64,
+    /// How many tasks may be live at once.
+    pub(crate) capacity: usize,
 }
 
 impl Default for Expectations {
@@ -166,6 +168,7 @@ impl Default for Expectations {
         Self {
             leaks_allowed: false,
             futurelock_steps: 1_000,
+            capacity: usize::MAX,
         }
     }
 }
@@ -190,7 +193,7 @@ impl Oracles {
     pub(crate) fn new(expect: Expectations) -> Self {
         Self {
             census: Census::default(),
-            ownership: Ownership,
+            ownership: Ownership::new(expect.capacity),
             phases: Phases::default(),
             quiescence: Quiescence,
             finalizers: FinalizerOrder::default(),
@@ -205,7 +208,9 @@ impl Oracles {
 
     /// The next event.
     pub(crate) fn event(&mut self, event: &Event) {
-        let Self { census, findings, .. } = self;
+        let Self {
+            census, findings, ..
+        } = self;
         findings.at = event.at;
         findings.event += 1;
         self.ownership.see(census, event, findings);
@@ -252,7 +257,8 @@ impl Oracles {
         let more = core::mem::take(&mut self.findings.more);
         let mut list = core::mem::take(&mut self.findings.list);
         if let Some(last) = list.last_mut().filter(|_| more > 0) {
-            last.message.push_str(&format!(" (and {more} more violations)"));
+            last.message
+                .push_str(&format!(" (and {more} more violations)"));
         }
         list
     }

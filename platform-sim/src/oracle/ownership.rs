@@ -9,10 +9,17 @@ use asupersync_core::{PathId, RegionState};
 use super::census::{Census, name};
 use super::{Findings, Oracle};
 
-#[derive(Debug, Default)]
-pub(super) struct Ownership;
+#[derive(Debug)]
+pub(super) struct Ownership {
+    live: usize,
+    capacity: usize,
+}
 
 impl Ownership {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { live: 0, capacity }
+    }
+
     pub(super) fn see(&mut self, census: &Census, event: &Event, out: &mut Findings) {
         let (actor, object, arg) = (event.actor, event.object, event.arg);
         let mut find = |message| out.add(Oracle::Ownership, message);
@@ -39,6 +46,16 @@ impl Ownership {
                         describe(state)
                     ));
                 }
+                // The kernel counts a task out after it has told its end, so it can only refuse earlier.
+                if self.live >= self.capacity && !census.is_closer(object) {
+                    find(format!(
+                        "task {} was admitted although {} tasks live and {} may (R-OWN-2)",
+                        name(object),
+                        self.live,
+                        self.capacity
+                    ));
+                }
+                self.live += 1;
             }
             EventKind::RegionOpened => {
                 if census.region(object).is_some() {
@@ -72,20 +89,28 @@ impl Ownership {
                     name(arg),
                     name(region.parent)
                 )),
-                None => find(format!("region {} was adopted and never opened", name(object))),
-            },
-            EventKind::TaskPolled if census.task(actor.as_u64()).is_none() => {
-                find(format!("task {actor} is polled and was never spawned: it has no owner"));
-            }
-            EventKind::TaskDone => match census.task(actor.as_u64()) {
-                None => find(format!("task {actor} ended and was never spawned")),
-                Some(task) if task.region != object => find(format!(
-                    "task {actor} of region {} was counted out of region {}",
-                    name(task.region),
+                None => find(format!(
+                    "region {} was adopted and never opened",
                     name(object)
                 )),
-                Some(_) => {}
             },
+            EventKind::TaskPolled if census.task(actor.as_u64()).is_none() => {
+                find(format!(
+                    "task {actor} is polled and was never spawned: it has no owner"
+                ));
+            }
+            EventKind::TaskDone => {
+                self.live = self.live.saturating_sub(1);
+                match census.task(actor.as_u64()) {
+                    None => find(format!("task {actor} ended and was never spawned")),
+                    Some(task) if task.region != object => find(format!(
+                        "task {actor} of region {} was counted out of region {}",
+                        name(task.region),
+                        name(object)
+                    )),
+                    Some(_) => {}
+                }
+            }
             _ => {}
         }
     }

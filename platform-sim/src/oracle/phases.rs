@@ -41,7 +41,10 @@ impl Phases {
                 if !is_asked(census, task.region, task.is_asked) {
                     out.add(
                         Oracle::CancelPhases,
-                        format!("task {} observed a cancel that nobody requested", event.actor),
+                        format!(
+                            "task {} observed a cancel that nobody requested",
+                            event.actor
+                        ),
                     );
                 }
             }
@@ -54,8 +57,14 @@ impl Phases {
     }
 
     fn see_poll(&mut self, census: &Census, actor: u64, out: &mut Findings) {
-        let Some(task) = census.task(actor) else { return };
+        let Some(task) = census.task(actor) else {
+            return;
+        };
         if self.unpolled.remove(&actor) {
+            if task.phase == Phase::Finalizing {
+                // What the closure that made it deferred still runs.
+                return;
+            }
             out.add(
                 Oracle::CancelPhases,
                 format!(
@@ -95,7 +104,9 @@ impl Phases {
 
     fn see_end(&mut self, census: &Census, event: &Event, out: &mut Findings) {
         let actor = event.actor.as_u64();
-        let Some(task) = census.task(actor) else { return };
+        let Some(task) = census.task(actor) else {
+            return;
+        };
         let was_due_unpolled = self.unpolled.remove(&actor);
         if was_due_unpolled && event.arg & WAS_UNPOLLED == 0 {
             out.add(
@@ -109,14 +120,20 @@ impl Phases {
         if task.phase != Phase::Done {
             out.add(
                 Oracle::CancelPhases,
-                format!("task {} ended in phase {:?} instead of Done", event.actor, task.phase),
+                format!(
+                    "task {} ended in phase {:?} instead of Done",
+                    event.actor, task.phase
+                ),
             );
         }
         let said_forced = self.forced.remove(&actor);
         if event.arg & WAS_FORCED != 0 && !said_forced {
             out.add(
                 Oracle::CancelPhases,
-                format!("task {} ended as forced, and nothing forced it", event.actor),
+                format!(
+                    "task {} ended as forced, and nothing forced it",
+                    event.actor
+                ),
             );
         }
     }

@@ -19,7 +19,9 @@ impl Quiescence {
         let mut find = |message| out.add(Oracle::Quiescence, message);
         let path = name(event.object);
         let Some(region) = census.region(event.object) else {
-            return find(format!("region {path} changed its state and was never opened"));
+            return find(format!(
+                "region {path} changed its state and was never opened"
+            ));
         };
         let Some(state) = state_of(event.arg) else {
             return find(format!("region {path} has the unknown state {}", event.arg));
@@ -31,7 +33,11 @@ impl Quiescence {
             ));
         }
         if state >= RegionState::Finalizing && (region.live_tasks > 0 || region.live_regions > 0) {
-            let rule = if state == RegionState::Closed { "R-REG-4" } else { "R-REG-3" };
+            let rule = if state == RegionState::Closed {
+                "R-REG-4"
+            } else {
+                "R-REG-3"
+            };
             find(format!(
                 "region {path} is {state:?} while {} task(s) and {} region(s) in it live ({rule}); \
                  what was to wait for them?",

@@ -139,7 +139,10 @@ impl Waits {
                 let old_at = grant.step.saturating_add(self.futurelock_steps);
                 if census.steps >= old_at {
                     grant.is_reported = true;
-                    out.add(Oracle::Futurelock, futurelock(task, *object, polls - grant.polls));
+                    out.add(
+                        Oracle::Futurelock,
+                        futurelock(task, *object, polls - grant.polls),
+                    );
                 } else {
                     self.check_at = self.check_at.min(old_at);
                 }
@@ -164,7 +167,9 @@ impl Waits {
         for (object, queue) in &mut self.queues {
             for waiter in queue {
                 let polls = census.task(waiter.task).map_or(0, |task| task.polls);
-                let Some(grant) = waiter.grant.as_mut() else { continue };
+                let Some(grant) = waiter.grant.as_mut() else {
+                    continue;
+                };
                 if grant.polls == polls && !core::mem::replace(&mut grant.is_reported, true) {
                     out.add(
                         Oracle::LostWakeup,
@@ -185,7 +190,9 @@ impl Waits {
         for (object, queue) in &mut self.queues {
             for waiter in queue {
                 let polls = census.task(waiter.task).map_or(0, |task| task.polls);
-                let Some(grant) = waiter.grant.as_mut() else { continue };
+                let Some(grant) = waiter.grant.as_mut() else {
+                    continue;
+                };
                 is_explained = true;
                 if !core::mem::replace(&mut grant.is_reported, true) {
                     let since = polls - grant.polls;
@@ -197,7 +204,7 @@ impl Waits {
             return;
         }
         let message = match self.cycle(held) {
-            Some(cycle) => format!("nobody can go on: {cycle}; take locks in one order"),
+            Some(cycle) => format!("nobody can go on: {cycle}"),
             None => format!(
                 "nobody can go on: nothing is runnable, no timer is set, and {} task(s) have not ended: {}",
                 census.live_tasks().count(),
@@ -225,32 +232,56 @@ impl Waits {
 
     /// A circle of tasks each of which waits for what the next one holds, in words.
     fn cycle(&self, held: &Obligations) -> Option<String> {
-        let edges: BTreeMap<u64, (u64, u64)> = self
+        let edges: Edges = self
             .queues
             .iter()
             .flat_map(|(object, queue)| queue.iter().map(move |waiter| (waiter.task, *object)))
-            .filter_map(|(task, object)| Some((task, (object, held.holders(object).next()?))))
+            .filter_map(|(task, object)| {
+                // Where others hold some of it too, they are the ones to wait for.
+                let other = held.holders(object).find(|holder| *holder != task);
+                let holder = other.or_else(|| held.holders(object).next())?;
+                Some((task, (object, holder)))
+            })
             .collect();
         for start in edges.keys() {
             let mut path = Vec::from([*start]);
             while let Some((_, holder)) = path.last().and_then(|at| edges.get(at)) {
                 if let Some(begin) = path.iter().position(|task| task == holder) {
-                    let links = path[begin..].iter().filter_map(|task| {
-                        let (object, holder) = edges.get(task)?;
-                        Some(format!(
-                            "task {} waits for {}, which task {} holds",
-                            name(*task),
-                            name(*object),
-                            name(*holder)
-                        ))
-                    });
-                    return Some(links.collect::<Vec<_>>().join("; "));
+                    return Some(describe_cycle(&path[begin..], &edges));
                 }
                 path.push(*holder);
             }
         }
         None
     }
+}
+
+/// By task: what it waits for, and who holds that.
+type Edges = BTreeMap<u64, (u64, u64)>;
+
+fn describe_cycle(cycle: &[u64], edges: &Edges) -> String {
+    let links = cycle.iter().filter_map(|task| {
+        let (object, holder) = edges.get(task)?;
+        Some(if holder == task {
+            format!(
+                "task {} waits for {}, of which it holds some itself; let go of that first",
+                name(*task),
+                name(*object)
+            )
+        } else {
+            format!(
+                "task {} waits for {}, which task {} holds",
+                name(*task),
+                name(*object),
+                name(*holder)
+            )
+        })
+    });
+    let mut text = links.collect::<Vec<_>>().join("; ");
+    if cycle.len() > 1 {
+        text.push_str("; take locks in one order");
+    }
+    text
 }
 
 fn futurelock(task: u64, object: u64, polls: u64) -> String {

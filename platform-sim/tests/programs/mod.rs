@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use asupersync_core::channel::mpsc;
 use asupersync_core::lock::Semaphore;
-use asupersync_core::{Cx, Either, Error, LocalRegion, RegionOptions, TaskOptions};
 use asupersync_core::{Budget, Policy};
+use asupersync_core::{Cx, Either, Error, LocalRegion, RegionOptions, TaskOptions};
 
 /// Two producers, a bounded channel, one consumer: gives the sum of what arrived.
 pub async fn pipeline(region: &LocalRegion) -> Result<u64, Error> {
@@ -67,37 +67,42 @@ pub async fn race(region: &LocalRegion) -> Result<u64, Error> {
 pub async fn tree(region: &LocalRegion) -> Result<u64, Error> {
     let gate = Arc::new(Semaphore::new(2));
     let cancelled = region
-        .region_with(RegionOptions::new().policy(Policy::CollectAll), async |outer| {
-            for index in 0..6_u64 {
-                let gate = Arc::clone(&gate);
-                let deadline = outer.now()?.saturating_add(Duration::from_millis(20 + index));
-                let options = match index % 3 {
-                    0 => TaskOptions::new(),
-                    1 => TaskOptions::new().budget(Budget::INFINITE.with_deadline(deadline)),
-                    _ => TaskOptions::new().budget(Budget::INFINITE.with_priority(index as u8)),
-                };
-                outer.spawn_with(options, async move |cx: Cx| {
-                    cx.region(async |inner| {
-                        for _ in 0..3 {
-                            let gate = Arc::clone(&gate);
-                            inner.spawn(async move |cx: Cx| {
-                                let held = gate.acquire(&cx, 1).await;
-                                cx.yield_now().await?;
-                                cx.sleep(Duration::from_millis(7)).await?;
-                                drop(held);
-                                Ok(())
-                            })?;
-                        }
-                        inner.sleep(Duration::from_millis(3 * index)).await?;
-                        Ok(())
-                    })
-                    .await
-                })?;
-            }
-            outer.sleep(Duration::from_millis(15)).await?;
-            outer.cancel("enough");
-            Ok(())
-        })
+        .region_with(
+            RegionOptions::new().policy(Policy::CollectAll),
+            async |outer| {
+                for index in 0..6_u64 {
+                    let gate = Arc::clone(&gate);
+                    let deadline = outer
+                        .now()?
+                        .saturating_add(Duration::from_millis(20 + index));
+                    let options = match index % 3 {
+                        0 => TaskOptions::new(),
+                        1 => TaskOptions::new().budget(Budget::INFINITE.with_deadline(deadline)),
+                        _ => TaskOptions::new().budget(Budget::INFINITE.with_priority(index as u8)),
+                    };
+                    outer.spawn_with(options, async move |cx: Cx| {
+                        cx.region(async |inner| {
+                            for _ in 0..3 {
+                                let gate = Arc::clone(&gate);
+                                inner.spawn(async move |cx: Cx| {
+                                    let held = gate.acquire(&cx, 1).await;
+                                    cx.yield_now().await?;
+                                    cx.sleep(Duration::from_millis(7)).await?;
+                                    drop(held);
+                                    Ok(())
+                                })?;
+                            }
+                            inner.sleep(Duration::from_millis(3 * index)).await?;
+                            Ok(())
+                        })
+                        .await
+                    })?;
+                }
+                outer.sleep(Duration::from_millis(15)).await?;
+                outer.cancel("enough");
+                Ok(())
+            },
+        )
         .await;
     Ok(u64::from(cancelled.is_err()))
 }
@@ -106,30 +111,35 @@ pub async fn tree(region: &LocalRegion) -> Result<u64, Error> {
 pub async fn crowd(region: &LocalRegion) -> Result<u64, Error> {
     let past = region.now()?;
     let result = region
-        .region_with(RegionOptions::new().policy(Policy::CollectAll), async |inner| {
-            let mut tasks = Vec::new();
-            for index in 0..300_u64 {
-                let deadline = match index % 5 {
-                    0 => past,
-                    1 => past.saturating_add(Duration::from_millis(index)),
-                    _ => asupersync_core::Time::MAX,
-                };
-                let options = match index % 5 {
-                    0 | 1 => TaskOptions::new().budget(Budget::INFINITE.with_deadline(deadline)),
-                    _ => TaskOptions::new(),
-                };
-                tasks.push(inner.spawn_with(options, async move |cx: Cx| {
-                    for _ in 0..index % 7 {
-                        cx.yield_now().await?;
-                    }
-                    Ok(())
-                })?);
-            }
-            for task in tasks.iter().skip(7).step_by(11) {
-                task.cancel("by index");
-            }
-            Ok(())
-        })
+        .region_with(
+            RegionOptions::new().policy(Policy::CollectAll),
+            async |inner| {
+                let mut tasks = Vec::new();
+                for index in 0..300_u64 {
+                    let deadline = match index % 5 {
+                        0 => past,
+                        1 => past.saturating_add(Duration::from_millis(index)),
+                        _ => asupersync_core::Time::MAX,
+                    };
+                    let options = match index % 5 {
+                        0 | 1 => {
+                            TaskOptions::new().budget(Budget::INFINITE.with_deadline(deadline))
+                        }
+                        _ => TaskOptions::new(),
+                    };
+                    tasks.push(inner.spawn_with(options, async move |cx: Cx| {
+                        for _ in 0..index % 7 {
+                            cx.yield_now().await?;
+                        }
+                        Ok(())
+                    })?);
+                }
+                for task in tasks.iter().skip(7).step_by(11) {
+                    task.cancel("by index");
+                }
+                Ok(())
+            },
+        )
         .await;
     Ok(u64::from(result.is_ok()))
 }

@@ -81,7 +81,11 @@ fn main() -> ExitCode {
         for what in wrong {
             eprintln!("  {what}");
         }
-        let strategy = if keeps_lanes(scenario) { " --strategy lanes" } else { "" };
+        let strategy = if keeps_lanes(scenario) {
+            " --strategy lanes"
+        } else {
+            ""
+        };
         eprintln!(
             "to run it again: cargo run --release -p asupersync-conformance --bin lab -- \
              run {} --seed {seed}{strategy}",
@@ -101,7 +105,8 @@ fn keeps_lanes(scenario: &Scenario) -> bool {
 }
 
 fn progress() -> ProgressBar {
-    let style = ProgressStyle::with_template("seeds: {bar:30} {percent:>3}% {elapsed} (left: {eta})");
+    let style =
+        ProgressStyle::with_template("seeds: {bar:30} {percent:>3}% {elapsed} (left: {eta})");
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     match style {
         Ok(style) => bar.with_style(style),

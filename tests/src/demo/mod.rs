@@ -35,6 +35,15 @@ pub struct Input {
     orders: Vec<Order>,
 }
 
+/// A part of the file: what a run is given.
+#[derive(Debug, Clone)]
+pub struct Cut<'a> {
+    /// The lines, counted in the text and not by the reader, so that one that it lost would be noticed.
+    pub ids: Range<u32>,
+    /// The orders.
+    pub orders: &'a [Order],
+}
+
 /// Why there is no input.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -79,18 +88,25 @@ impl Input {
         Ok(Self { text, orders })
     }
 
-    /// Every order.
-    pub fn all(&self) -> &[Order] {
-        &self.orders
+    /// The whole file.
+    pub fn all(&self) -> Cut<'_> {
+        self.cut(0, u32::MAX)
     }
 
-    /// At most `records` orders; consecutive seeds get consecutive cuts, round and round the file.
-    pub fn cut(&self, seed: u64, records: u32) -> &[Order] {
-        let cuts: Vec<_> = self.orders.chunks(records.max(1) as usize).collect();
-        let turn = usize::try_from(seed).unwrap_or(usize::MAX);
-        cuts.get(turn % cuts.len().max(1))
-            .copied()
-            .unwrap_or_default()
+    /// At most `records` orders, at least one; consecutive seeds get consecutive cuts, round and round
+    /// the file.
+    pub fn cut(&self, seed: u64, records: u32) -> Cut<'_> {
+        let lines = self.text.lines().skip(1).count() as u64;
+        let length = u64::from(records.max(1));
+        let cuts = lines.div_ceil(length).max(1);
+        let first = seed % cuts * length + 1;
+        let after_last = (first + length).min(lines + 1);
+        // Fits: the reader numbers as many lines with 32 bits.
+        let ids = first as u32..after_last as u32;
+        let from = self.orders.partition_point(|order| order.id < ids.start);
+        let to = self.orders.partition_point(|order| order.id < ids.end);
+        let orders = &self.orders[from..to];
+        Cut { ids, orders }
     }
 }
 
@@ -119,15 +135,10 @@ pub struct Run {
 
 impl Run {
     /// Recounts what the pipeline gave and looks at what the runtime has left.
-    fn judge(
-        input: &Input,
-        orders: &[Order],
-        ended: Result<Delivery, Error>,
-        stats: Stats,
-    ) -> Self {
+    fn judge(input: &Input, ids: Range<u32>, ended: Result<Delivery, Error>, stats: Stats) -> Self {
         let mut run = Self {
             seed: None,
-            records: orders.len() as u64,
+            records: ids.len() as u64,
             tally: Tally::default(),
             batches: Batches::default(),
             stats,
@@ -140,7 +151,7 @@ impl Run {
             Ok(delivery) => {
                 run.batches = delivery.batches;
                 run.ended = delivery.ended;
-                match ledger::audit(&input.text, ids(orders), &delivery.book) {
+                match ledger::audit(&input.text, ids, &delivery.book) {
                     Ok(tally) => run.tally = tally,
                     Err(found) => run.wrong.extend(found.iter().map(ToString::to_string)),
                 }
@@ -149,7 +160,9 @@ impl Run {
         }
         if run.tally.forced > stats.forced {
             let (records, dropped) = (run.tally.forced, stats.forced);
-            run.wrong.push(format!("{records} records forced, but only {dropped} things dropped"));
+            run.wrong.push(format!(
+                "{records} records forced, but only {dropped} things dropped"
+            ));
         }
         for (left, what) in [
             (stats.live as u64, "tasks outlive the runtime"),
@@ -164,46 +177,39 @@ impl Run {
     }
 }
 
-fn ids(orders: &[Order]) -> Range<u32> {
-    match orders {
-        [] => 0..0,
-        [first, .., last] => first.id..last.id + 1,
-        [only] => only.id..only.id + 1,
-    }
-}
-
 /// The kernel's settings, the same on every platform: a hundredth of the usual clean-up budgets, so
-/// that a run on a real clock takes seconds.
+/// that a run on a real clock takes seconds. Finalizers have longer than any stall of a busy machine.
 fn config() -> Config {
     let mut config = Config::default();
     config.cleanup = config.cleanup.scaled(1, 100);
+    config.finalizer_budget = Duration::from_secs(30);
     config
 }
 
 /// Runs the pipeline on one thread of this machine, in real time, over the whole file.
 pub fn on_std(input: &Input) -> Run {
-    let orders = input.all();
+    let Cut { ids, orders } = input.all();
     let mut runtime = Runtime::builder().config(config()).build();
     let ended = runtime.block_on(async |region: &LocalRegion| pipeline::run(region, orders).await);
-    Run::judge(input, orders, ended, runtime.shut_down())
+    Run::judge(input, ids, ended, runtime.shut_down())
 }
 
 /// Runs the pipeline in the lab, in virtual time, over a cut of the file.
 pub fn in_lab(input: &Input, seed: u64, records: u32) -> Run {
-    let orders = input.cut(seed, records);
+    let Cut { ids, orders } = input.cut(seed, records);
     let report = lab(seed)
         .capture_trace(false)
         .run(async |region: &LocalRegion| pipeline::run(region, orders).await);
-    judge_report(input, orders, report)
+    judge_report(input, ids, report)
 }
 
 /// [`in_lab`] twice: also checks that both runs are the same, event by event, and keeps the trace.
 pub fn in_lab_twice(input: &Input, seed: u64, records: u32) -> (Run, Option<Trace>) {
-    let orders = input.cut(seed, records);
+    let Cut { ids, orders } = input.cut(seed, records);
     let mut report =
         lab(seed).run_twice(|| async |region: &LocalRegion| pipeline::run(region, orders).await);
     let trace = report.trace.take();
-    (judge_report(input, orders, report), trace)
+    (judge_report(input, ids, report), trace)
 }
 
 /// A lab that now and then holds a task back for a while, whatever it is in the middle of.
@@ -213,11 +219,14 @@ fn lab(seed: u64) -> Lab {
         delay_max: Duration::from_millis(20),
         ..Chaos::default()
     };
-    Lab::new(seed).scenario("demo").config(config()).chaos(chaos)
+    Lab::new(seed)
+        .scenario("demo")
+        .config(config())
+        .chaos(chaos)
 }
 
-fn judge_report(input: &Input, orders: &[Order], report: LabReport<Delivery>) -> Run {
-    let mut run = Run::judge(input, orders, report.result, report.stats);
+fn judge_report(input: &Input, ids: Range<u32>, report: LabReport<Delivery>) -> Run {
+    let mut run = Run::judge(input, ids, report.result, report.stats);
     run.seed = Some(report.seed);
     run.fingerprint = Some(report.fingerprint);
     run.violations = Some(report.violations.len() as u64);

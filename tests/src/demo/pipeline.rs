@@ -41,6 +41,8 @@ const WORKERS: u32 = 4;
 const YARD: u32 = 8;
 /// Orders that are booked at once: fewer than there are workers.
 const DOCKS: u32 = 24;
+/// Verdicts on their way to the clerk.
+const DESK: usize = 4;
 /// How long carriers have for one answer.
 const PATIENCE: Duration = Duration::from_millis(15);
 /// What to wait after a failed attempt; after the last one comes the last attempt.
@@ -107,19 +109,13 @@ impl Batches {
         self.overdue += other.overdue;
     }
 
-    fn count(&mut self, end: BatchEnd) {
-        *match end {
-            BatchEnd::Finished => &mut self.finished,
-            BatchEnd::Recalled => &mut self.recalled,
-            BatchEnd::Overdue => &mut self.overdue,
+    fn count(&mut self, cancelled: Option<CancelKind>) {
+        *match cancelled {
+            None => &mut self.finished,
+            Some(CancelKind::Timeout) => &mut self.overdue,
+            Some(_) => &mut self.recalled,
         } += 1;
     }
-}
-
-enum BatchEnd {
-    Finished,
-    Recalled,
-    Overdue,
 }
 
 /// Finds a carrier for each order, or a reason why not.
@@ -128,7 +124,7 @@ enum BatchEnd {
 /// Only if the runtime refuses something: what happens to orders is in the book.
 pub async fn run(region: &LocalRegion, orders: &[Order]) -> Result<Delivery, Error> {
     region.trace(Mark::Main as u64, 0)?;
-    let (ledger, entries) = mpsc::channel(slots(4));
+    let (ledger, entries) = mpsc::channel(slots(DESK));
     let clerk = region.spawn(async move |cx| keep_book(&cx, entries).await)?;
     let site = Site {
         yard: Arc::new(Semaphore::new(YARD)),
@@ -179,54 +175,47 @@ struct Site {
     ledger: mpsc::Sender<Entry>,
 }
 
-/// What can happen to a batch besides work.
-struct Fate {
-    deadline: Option<Duration>,
-    recall: Option<Duration>,
+/// What happens to a batch besides work.
+enum Fate {
+    Nothing,
+    Deadline(Duration),
+    Recall(Duration),
 }
 
 impl Fate {
     fn draw(cx: &CxBase) -> Result<Self, CapabilityDenied> {
-        let when = Duration::from_micros(5_000 + cx.random_u64()? % 30_000);
-        let mut fate = Self {
-            deadline: None,
-            recall: None,
-        };
-        match cx.random_u64()? % 6 {
-            0 => fate.deadline = Some(when),
-            1 => fate.recall = Some(when),
-            _ => {}
-        }
-        Ok(fate)
+        let after = Duration::from_micros(5_000 + cx.random_u64()? % 30_000);
+        Ok(match cx.random_u64()? % 6 {
+            0 => Self::Deadline(after),
+            1 => Self::Recall(after),
+            _ => Self::Nothing,
+        })
     }
 }
 
 impl Site {
-    /// Works off one batch in a region of its own: when that is closed, every record is settled.
-    async fn work_off(self, cx: &Cx, orders: Vec<Order>) -> Result<BatchEnd, Error> {
+    /// Works off one batch in a region of its own: when that is closed, every record is settled. Says how
+    /// the batch was cancelled, if it was.
+    async fn work_off(self, cx: &Cx, orders: Vec<Order>) -> Result<Option<CancelKind>, Error> {
         let first = orders.first().map_or(0, |order| order.id);
         cx.trace(Mark::Batch as u64, first.into())?;
         let _slot = self.yard.acquire(cx, 1).await?;
         let fate = Fate::draw(cx)?;
         let mut budget = Budget::INFINITE;
-        if let Some(limit) = fate.deadline {
-            budget = budget.with_deadline(cx.now()?.saturating_add(limit));
+        if let Fate::Deadline(after) = fate {
+            budget = budget.with_deadline(cx.now()?.saturating_add(after));
         }
         let ended = cx
             .region_with(RegionOptions::new().budget(budget), async |batch| {
-                if let Some(after) = fate.recall {
+                if let Fate::Recall(after) = fate {
                     recall(batch, after)?;
                 }
                 self.feed_workers(batch, &orders).await
             })
             .await;
         match ended {
-            Ok(()) => Ok(BatchEnd::Finished),
-            Err(error) => match cancel_kind(&error) {
-                Some(CancelKind::User) => Ok(BatchEnd::Recalled),
-                Some(CancelKind::Timeout) => Ok(BatchEnd::Overdue),
-                _ => Err(error),
-            },
+            Ok(()) => Ok(None),
+            Err(error) => cancel_kind(&error).map(Some).ok_or(error),
         }
     }
 
@@ -298,7 +287,7 @@ impl Worker {
         })?;
 
         while let Some(order) = self.next_order(cx).await? {
-            // No await between the receive and this: the record is in the queue, then in our hands.
+            // No await between the receive and this: out of the queue is in our hands.
             self.custody.pick_up(order, self.number);
             let verdict = match self.ship(cx).await {
                 Ok(carrier) => Verdict::Acknowledged(carrier),

@@ -156,13 +156,8 @@ pub fn uneventful(runs: &[Run]) -> Vec<String> {
 
 /// With commas between the thousands.
 pub fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
+    match value / 1_000 {
+        0 => value.to_string(),
+        thousands => format!("{},{:03}", number(thousands), value % 1_000),
     }
-    text
 }

@@ -39,7 +39,11 @@ impl LabHarness {
     pub fn lanes(seed: u64) -> Self {
         Self {
             keeps_lanes: true,
-            ..Self::with_lab(Lab::new(seed).capture_trace(false).strategy(Strategy::Lanes))
+            ..Self::with_lab(
+                Lab::new(seed)
+                    .capture_trace(false)
+                    .strategy(Strategy::Lanes),
+            )
         }
     }
 
@@ -89,8 +93,8 @@ impl Harness for LabHarness {
 
     fn run(&mut self, setup: Setup, body: Body, probe: &Probe) -> Record {
         let lab = self.lab.clone().allow_leaks(self.allows_leaks);
-        let report = with_setup(lab, setup)
-            .run(async |region: &LocalRegion| body(region, probe).await);
+        let report =
+            with_setup(lab, setup, probe).run(async |region: &LocalRegion| body(region, probe).await);
         self.seen = Seen {
             fingerprint: report.fingerprint,
             digest: report.digest,
@@ -100,8 +104,15 @@ impl Harness for LabHarness {
     }
 }
 
-fn with_setup(lab: Lab, setup: Setup) -> Lab {
-    lab.capacity(setup.capacity).config(setup.config)
+fn with_setup(lab: Lab, setup: Setup, probe: &Probe) -> Lab {
+    let lab = lab.capacity(setup.capacity).config(setup.config);
+    match setup.root {
+        Some(spawn) => {
+            let probe = probe.clone();
+            lab.root(move |spawner| spawn(spawner, &probe))
+        }
+        None => lab,
+    }
 }
 
 fn record(report: &LabReport) -> Record {
@@ -118,7 +129,7 @@ fn record(report: &LabReport) -> Record {
 /// What [`check`] finds wrong beyond the oracles becomes the error of the report.
 pub fn run_in(lab: Lab, scenario: &Scenario) -> LabReport {
     let probe = Probe::new();
-    let lab = with_setup(lab, scenario.setup())
+    let lab = with_setup(lab, scenario.setup(), &probe)
         .allow_leaks(scenario.leaks > 0)
         .scenario(scenario.name);
     let mut report = lab.run(async |region: &LocalRegion| (scenario.body)(region, &probe).await);
@@ -142,7 +153,9 @@ pub fn record_trace(scenario: &Scenario, seed: u64) -> Result<Trace, String> {
     if !report.is_clean() || report.result.is_err() {
         return Err(report.to_string());
     }
-    report.trace.ok_or_else(|| String::from("the lab kept no trace"))
+    report
+        .trace
+        .ok_or_else(|| String::from("the lab kept no trace"))
 }
 
 fn lab_of(scenario: &Scenario, seed: u64) -> Lab {

@@ -79,6 +79,9 @@ impl Harness for LocalHarness {
                 setup.config,
                 Some(Arc::<Watch>::clone(&watch)),
             );
+            if let Some(spawn) = setup.root {
+                spawn(&driver.spawner(), probe);
+            }
             let mut turns = Turns::new(&world, &watch);
             let result = driver.block_on_turns(
                 POLLS_PER_TURN,
@@ -156,9 +159,9 @@ impl<'a> Turns<'a> {
         self.left -= 1;
         match turn {
             Turn::More => {}
-            Turn::Idle(Some(Time::MAX) | None) => {
-                stuck(String::from("a task waits for ever: nothing is runnable, no timer is set"))
-            }
+            Turn::Idle(Some(Time::MAX) | None) => stuck(String::from(
+                "a task waits for ever: nothing is runnable, no timer is set",
+            )),
             Turn::Idle(Some(at)) => self.world.jump_to(at),
         }
     }

@@ -10,7 +10,7 @@ use asupersync_core::channel::{mpsc, oneshot};
 use asupersync_core::lock::{Mutex, Notify, Semaphore};
 use asupersync_core::{
     CancelKind, CancelReason, Cancelled, ChildEnded, Cx, Either, Error, INLINE_DEPTH_MAX, LocalRegion,
-    MissedTicks, Outcome, RegionOptions, Spawner,
+    MissedTicks, Outcome, Policy, RegionOptions, Spawner,
 };
 
 use super::by_hand::poll_once;
@@ -55,6 +55,8 @@ pub const SCENARIOS: &[Scenario] = &[
         .root(three_in_the_root)
         .after(root_is_drained),
     Scenario::new("can/unpolled_is_dropped_unpolled", unpolled_is_dropped_unpolled),
+    Scenario::new("can/unpolled_task_still_finalizes", unpolled_task_still_finalizes),
+    Scenario::new("can/cancel_after_the_end", cancel_after_the_end),
     Scenario::new("can/nothing_interrupted_is_no_cancel", nothing_interrupted_is_no_cancel),
     Scenario::new("can/delivery_is_level_triggered", delivery_is_level_triggered),
     Scenario::new("can/cancel_between_reserve_and_commit", cancel_between_reserve_and_commit),
@@ -89,13 +91,14 @@ fn request_is_monotone<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
                 let told = |reason: &Option<CancelReason>| {
                     reason.as_ref().map(|r| (r.kind(), alloc::string::String::from(r.message())))
                 };
-                let go = Flag::new();
-                let wait = go.clone();
+                let (go, up) = (Flag::new(), Flag::new());
+                let (wait, raise) = (go.clone(), up.clone());
                 let failing = inner.spawn(async move |_cx| {
+                    raise.raise();
                     wait.raised().await;
                     Err::<(), _>(Fault("stronger").into())
                 })?;
-                breathe().await;
+                up.raised().await;
                 probe.expect(seen().is_none(), "cancelled before anybody asked");
                 inner.cancel("first");
                 let first = seen();
@@ -655,33 +658,39 @@ fn deaf_body_is_forced<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
 // proves: R-CAN-4 R-CAN-1
 fn stronger_request_keeps_the_budget<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     Box::pin(async move {
-        let (up, notes) = (Flag::new(), probe.clone());
-        let raise = up.clone();
-        let host = r.spawn(async move |cx| {
-            cx.region(async |inner| {
-                let (notes, wait) = (notes.clone(), raise.clone());
-                inner.spawn(async move |_cx| {
-                    let _gone = notes.mark_on_drop("forced");
-                    raise.raise();
-                    pending::<Result<(), Error>>().await
+        let options = RegionOptions::new().policy(Policy::CollectAll);
+        let ended = r
+            .region_with(options, async |around| {
+                let (up, notes) = (Flag::new(), probe.clone());
+                let raise = up.clone();
+                let host = around.spawn(async move |cx| {
+                    cx.region(async |inner| {
+                        let (notes, wait) = (notes.clone(), raise.clone());
+                        inner.spawn(async move |_cx| {
+                            let _gone = notes.mark_on_drop("forced");
+                            raise.raise();
+                            pending::<Result<(), Error>>().await
+                        })?;
+                        inner.spawn(async move |_cx| {
+                            wait.raised().await;
+                            Err::<(), _>(Fault("weaker").into())
+                        })?;
+                        Ok(())
+                    })
+                    .await
                 })?;
-                inner.spawn(async move |_cx| {
-                    wait.raised().await;
-                    Err::<(), _>(Fault("weaker").into())
-                })?;
+                // `FailFast` leaves the deaf child 10 ms from here, `ParentCancelled` would from 5 ms on.
+                up.raised().await;
+                around.sleep(Duration::from_millis(5)).await?;
+                host.cancel("stronger");
+                around.sleep(Duration::from_millis(8)).await?;
+                probe.mark("13 ms");
                 Ok(())
             })
-            .await
-        })?;
-        // `FailFast` leaves the deaf child 10 ms from here, `ParentCancelled` would from 5 ms on.
-        up.raised().await;
-        r.sleep(Duration::from_millis(5)).await?;
-        host.cancel("stronger");
-        probe.mark("5 ms");
-        r.sleep(Duration::from_millis(8)).await?;
-        probe.mark("13 ms");
-        probe.expect_eq(why(&host.outcome(r).await?), Some(CancelKind::User), "the outcome");
-        probe.expect_marks(&["5 ms", "forced", "13 ms"]);
+            .await;
+        // A failure or a consequence, depending on which of the two requests closed the region.
+        drop(ended);
+        probe.expect_marks(&["forced", "13 ms"]);
         Ok(())
     })
 }
@@ -1006,6 +1015,58 @@ fn unpolled_is_dropped_unpolled<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run
             .await;
         result?;
         probe.expect_eq((report.cancelled, report.unpolled), (1, 1), "children");
+        Ok(())
+    })
+}
+
+/// What a task deferred before its first poll runs although it was never polled; a request made by the
+/// very closure that makes the task reaches it.
+// proves: R-CAN-1 R-CAN-8 R-REG-3
+fn unpolled_task_still_finalizes<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let (result, report) = r
+            .region_report(RegionOptions::new(), async |inner| {
+                let (spawner, notes) = (inner.spawner(), probe.clone());
+                inner.spawn(move |cx| {
+                    let finalizer = notes.clone();
+                    let deferred = cx.defer(async move |_cx| finalizer.mark("finalizer"));
+                    spawner.cancel("while it is made");
+                    async move {
+                        notes.mark("polled");
+                        Ok(deferred?)
+                    }
+                })?;
+                Ok(())
+            })
+            .await;
+        result?;
+        probe.expect_marks(&["finalizer"]);
+        let counts = (report.cancelled, report.unpolled, report.finalized);
+        probe.expect_eq(counts, (1, 1, 1), "children");
+        Ok(())
+    })
+}
+
+/// A cancel that comes after the end of a task or region changes nothing and keeps nothing alive.
+// proves: R-CAN-1 R-CAN-5
+fn cancel_after_the_end<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let (up, notes) = (Flag::new(), probe.clone());
+        let raise = up.clone();
+        let task = r.spawn(async move |_cx| {
+            raise.raise();
+            Ok(notes.mark_on_drop("value"))
+        })?;
+        up.raised().await;
+        while !task.is_finished() {
+            r.yield_now().await?;
+        }
+        task.cancel("too late");
+        let spawner = r.region(async |inner| Ok(inner.spawner())).await?;
+        spawner.cancel("too late");
+        probe.expect(task.join(r).await.is_ok(), "the value is lost");
+        probe.expect_marks(&["value"]);
+        r.checkpoint()?;
         Ok(())
     })
 }

@@ -19,7 +19,10 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("cap/narrowing_is_inherited", narrowing_is_inherited),
     Scenario::new("cap/custom_capability", custom_capability),
     Scenario::new("cap/cleanup_holds_no_more", cleanup_holds_no_more),
-    Scenario::new("cap/limits_bind_without_the_clock", limits_bind_without_the_clock),
+    Scenario::new(
+        "cap/limits_bind_without_the_clock",
+        limits_bind_without_the_clock,
+    ),
 ];
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -50,7 +53,11 @@ fn time_denied<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             probe.expect_eq(name(bare.now().err()), Some("time"), "now");
             probe.expect_eq(denied_wait(bare.sleep(MILLI).await), Some("time"), "sleep");
             let zero = asupersync_core::Time::ZERO;
-            probe.expect_eq(denied_wait(bare.sleep_until(zero).await), Some("time"), "sleep_until");
+            probe.expect_eq(
+                denied_wait(bare.sleep_until(zero).await),
+                Some("time"),
+                "sleep_until",
+            );
             let ticker = bare.interval(MILLI, MissedTicks::Burst);
             probe.expect_eq(name(ticker.err()), Some("time"), "interval");
             let timed = bare
@@ -60,7 +67,11 @@ fn time_denied<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
                 })
                 .await;
             let denied = timed.err().and_then(|e| e.downcast::<SpawnError>().ok());
-            probe.expect_eq(denied_spawn(denied.map_or(Ok(()), Err)), Some("time"), "timeout");
+            probe.expect_eq(
+                denied_spawn(denied.map_or(Ok(()), Err)),
+                Some("time"),
+                "timeout",
+            );
             Ok(())
         })
         .await?;
@@ -82,7 +93,11 @@ fn spawn_denied<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
                     Ok(())
                 }
             };
-            probe.expect_eq(denied_spawn(bare.spawn(body("spawn"))), Some("spawn"), "spawn");
+            probe.expect_eq(
+                denied_spawn(bare.spawn(body("spawn"))),
+                Some("spawn"),
+                "spawn",
+            );
             let background = bare.spawn_background(body("background"));
             probe.expect_eq(denied_spawn(background), Some("spawn"), "spawn_background");
             let sibling = bare.spawner().spawn(body("spawner"));
@@ -110,7 +125,11 @@ fn each_denial_is_its_own<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         let options = RegionOptions::new;
         probe.expect_eq(found(r), [None; 4], "with everything");
         r.region_with(options().deny::<Entropy>(), async |bare| {
-            probe.expect_eq(found(bare), [None, Some("entropy"), None, None], "without entropy");
+            probe.expect_eq(
+                found(bare),
+                [None, Some("entropy"), None, None],
+                "without entropy",
+            );
             Ok(())
         })
         .await?;
@@ -226,7 +245,11 @@ fn cleanup_holds_no_more<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         r.region_with(RegionOptions::new().deny::<Entropy>(), async |bare| {
             let notes = probe.clone();
             bare.defer(async move |cx| {
-                notes.expect_eq(name(cx.random_u64().err()), Some("entropy"), "of the region");
+                notes.expect_eq(
+                    name(cx.random_u64().err()),
+                    Some("entropy"),
+                    "of the region",
+                );
                 notes.mark("region");
             })?;
             let notes = probe.clone();
@@ -257,8 +280,13 @@ fn limits_bind_without_the_clock<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Ru
         let result: Result<(), Error> = r
             .region_with(options, async |bare| Ok(waits.notified(bare).await?))
             .await;
-        let ended = result.err().and_then(|error| error.downcast::<ChildEnded>().ok());
-        probe.expect(ended.is_some_and(|e| e.is_timeout()), "the deadline did not hold");
+        let ended = result
+            .err()
+            .and_then(|error| error.downcast::<ChildEnded>().ok());
+        probe.expect(
+            ended.is_some_and(|e| e.is_timeout()),
+            "the deadline did not hold",
+        );
         probe.expect(r.now()? >= deadline, "it ended early");
         Ok(())
     })

@@ -16,8 +16,14 @@ use crate::harness::{Run, Scenario};
 /// The scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("chan/each_value_once_in_order", each_value_once_in_order),
-    Scenario::new("chan/senders_are_served_in_order", senders_are_served_in_order),
-    Scenario::new("chan/cancelled_send_returns_the_value", cancelled_send_returns_the_value),
+    Scenario::new(
+        "chan/senders_are_served_in_order",
+        senders_are_served_in_order,
+    ),
+    Scenario::new(
+        "chan/cancelled_send_returns_the_value",
+        cancelled_send_returns_the_value,
+    ),
     Scenario::new("chan/peeked_value_stays", peeked_value_stays),
     Scenario::new("chan/closing", closing),
     Scenario::new("chan/dropped_grant_goes_on", dropped_grant_goes_on),
@@ -41,7 +47,9 @@ fn each_value_once_in_order<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a>
                         if n % 3 == 0 {
                             let _ = tx.reserve(&cx).await?.send((sender, n));
                         } else {
-                            tx.send(&cx, (sender, n)).await.map_err(|e| e.into_parts().1)?;
+                            tx.send(&cx, (sender, n))
+                                .await
+                                .map_err(|e| e.into_parts().1)?;
                         }
                     }
                     Ok(())
@@ -72,7 +80,10 @@ fn senders_are_served_in_order<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<
         let _ = poll_marking(first.as_mut(), probe, "first").await;
         let _ = poll_marking(second.as_mut(), probe, "second").await;
         rx.recv(r).await?;
-        probe.expect(tx.try_send(9).is_err_and(|e| e.is_full()), "somebody passed the queue");
+        probe.expect(
+            tx.try_send(9).is_err_and(|e| e.is_full()),
+            "somebody passed the queue",
+        );
         let permit = first.await?;
         probe.expect_marks(&["first"]);
         drop(permit);
@@ -102,7 +113,10 @@ fn cancelled_send_returns_the_value<'a>(r: &'a LocalRegion, probe: &'a Probe) ->
         })?;
         r.sleep(Duration::from_millis(1)).await?;
         task.cancel("no longer");
-        probe.expect(task.outcome(r).await?.is_cancelled(), "the task was not cancelled");
+        probe.expect(
+            task.outcome(r).await?.is_cancelled(),
+            "the task was not cancelled",
+        );
         probe.expect_eq(rx.recv(r).await?, 1, "received");
         // The cancelled sender left the queue: the slot is free.
         probe.expect(tx.try_send(3).is_ok(), "the slot is not free");
@@ -128,7 +142,10 @@ fn peeked_value_stays<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             })
             .await;
         probe.expect(late.is_err(), "it was taken");
-        probe.expect(tx.try_send(3).is_err_and(|e| e.is_full()), "its slot was given away");
+        probe.expect(
+            tx.try_send(3).is_err_and(|e| e.is_full()),
+            "its slot was given away",
+        );
         probe.expect_eq(rx.peek(r).await?.take(), 1, "the first");
         probe.expect_eq(rx.recv(r).await?, 2, "the second");
         Ok(())
@@ -146,19 +163,28 @@ fn closing<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             let mut waits = pin!(tx.reserve(r));
             probe.expect(poll_once(waits.as_mut()).await.is_pending(), "a third slot");
             rx.close();
-            probe.expect(waits.await.is_err_and(|e| e.is_closed()), "a waiting sender");
+            probe.expect(
+                waits.await.is_err_and(|e| e.is_closed()),
+                "a waiting sender",
+            );
         }
         probe.expect(tx.try_send(9).is_err_and(|e| e.is_closed()), "a new sender");
         probe.expect_eq(rx.recv(r).await?, 1, "queued before");
         probe.expect(permit.send(2).is_delivered(), "a permit in hand");
         probe.expect_eq(rx.recv(r).await?, 2, "sent by the permit in hand");
-        probe.expect(rx.recv(r).await.is_err_and(|e| e.is_closed()), "after the last");
+        probe.expect(
+            rx.recv(r).await.is_err_and(|e| e.is_closed()),
+            "after the last",
+        );
 
         let (tx, mut rx) = mpsc::channel(ONE);
         tx.try_send(1)?;
         drop(tx);
         probe.expect_eq(rx.recv(r).await?, 1, "of senders that are gone");
-        probe.expect(rx.recv(r).await.is_err_and(|e| e.is_closed()), "after the last of those");
+        probe.expect(
+            rx.recv(r).await.is_err_and(|e| e.is_closed()),
+            "after the last of those",
+        );
         Ok(())
     })
 }
@@ -194,7 +220,11 @@ fn capacity_extremes<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         }
         let mut values = Vec::new();
         probe.expect_eq(rx.recv_many(r, &mut values, 0).await?, 0, "none asked for");
-        probe.expect_eq(rx.recv_many(r, &mut values, usize::MAX).await?, 1_000, "all");
+        probe.expect_eq(
+            rx.recv_many(r, &mut values, usize::MAX).await?,
+            1_000,
+            "all",
+        );
         probe.expect(values.iter().copied().eq(0..1_000), "the order");
         let (tx, mut rx) = mpsc::channel(ONE);
         tx.try_send(1)?;
@@ -212,9 +242,15 @@ fn waiter_bound<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         tx.try_send(1)?;
         {
             let mut waits = pin!(tx.reserve(r));
-            probe.expect(poll_once(waits.as_mut()).await.is_pending(), "the first waits");
+            probe.expect(
+                poll_once(waits.as_mut()).await.is_pending(),
+                "the first waits",
+            );
             let refused = tx.reserve(r).await;
-            probe.expect(refused.is_err_and(|e| e.is_too_many_waiters()), "the second waits");
+            probe.expect(
+                refused.is_err_and(|e| e.is_too_many_waiters()),
+                "the second waits",
+            );
             rx.recv(r).await?;
             let _ = waits.await?.send(2);
         }
@@ -222,7 +258,10 @@ fn waiter_bound<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         let (tx, _rx) = mpsc::channel_with_waiters(ONE, 0);
         tx.try_send(1)?;
         let refused = tx.reserve(r).await;
-        probe.expect(refused.is_err_and(|e| e.is_too_many_waiters()), "one waits where none may");
+        probe.expect(
+            refused.is_err_and(|e| e.is_too_many_waiters()),
+            "one waits where none may",
+        );
         Ok(())
     })
 }
@@ -238,7 +277,10 @@ fn oneshot_ends<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             Ok(())
         })?;
         probe.expect_eq(rx.recv(r).await?, 1, "received");
-        probe.expect(rx.recv(r).await.is_err_and(|e| e.is_closed()), "a second value");
+        probe.expect(
+            rx.recv(r).await.is_err_and(|e| e.is_closed()),
+            "a second value",
+        );
 
         let (tx, mut rx) = oneshot::channel::<u8>();
         r.spawn(async move |cx| {
@@ -246,7 +288,10 @@ fn oneshot_ends<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             drop(tx);
             Ok(())
         })?;
-        probe.expect(rx.recv(r).await.is_err_and(|e| e.is_closed()), "of a dropped sender");
+        probe.expect(
+            rx.recv(r).await.is_err_and(|e| e.is_closed()),
+            "of a dropped sender",
+        );
 
         let (mut tx, rx) = oneshot::channel();
         probe.expect(!tx.is_closed(), "closed from the start");

@@ -12,11 +12,20 @@ use crate::harness::{Run, Scenario};
 
 /// The scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
-    Scenario::new("det/draws_depend_on_place_alone", draws_depend_on_place_alone),
+    Scenario::new(
+        "det/draws_depend_on_place_alone",
+        draws_depend_on_place_alone,
+    ),
     Scenario::new("det/paths_follow_the_spawner", paths_follow_the_spawner),
     Scenario::new("det/clock_never_goes_back", clock_never_goes_back),
-    Scenario::new("det/fingerprint_ignores_independent_order", fingerprint_ignores_independent_order),
-    Scenario::new("det/fingerprint_sees_dependent_order", fingerprint_sees_dependent_order),
+    Scenario::new(
+        "det/fingerprint_ignores_independent_order",
+        fingerprint_ignores_independent_order,
+    ),
+    Scenario::new(
+        "det/fingerprint_sees_dependent_order",
+        fingerprint_sees_dependent_order,
+    ),
 ];
 
 /// What was mixed into a draw: the inverse of the finaliser of splitmix64, which the generator is.
@@ -137,11 +146,20 @@ fn fingerprint_ignores_independent_order<'a>(_: &'a LocalRegion, probe: &'a Prob
 fn fingerprint_sees_dependent_order<'a>(_: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     Box::pin(async move {
         let whole = fingerprint(&[said(A, 1), said(A, 2)]);
-        probe.expect(whole != fingerprint(&[said(A, 2), said(A, 1)]), "one task's own order");
+        probe.expect(
+            whole != fingerprint(&[said(A, 2), said(A, 1)]),
+            "one task's own order",
+        );
         probe.expect(whole != fingerprint(&[said(A, 1)]), "a missing event");
-        probe.expect(whole != fingerprint(&[said(A, 1), said(B, 2)]), "another actor");
+        probe.expect(
+            whole != fingerprint(&[said(A, 1), said(B, 2)]),
+            "another actor",
+        );
         let one = fingerprint(&[waited(A), waited(B)]);
-        probe.expect(one != fingerprint(&[waited(B), waited(A)]), "the order at one queue");
+        probe.expect(
+            one != fingerprint(&[waited(B), waited(A)]),
+            "the order at one queue",
+        );
         Ok(())
     })
 }

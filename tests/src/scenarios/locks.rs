@@ -20,10 +20,14 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("lock/forced_holder_unlocks", forced_holder_unlocks),
     Scenario::new("lock/dropped_grant_goes_on", dropped_grant_goes_on),
     Scenario::new("lock/cancelled_waiter_leaves", cancelled_waiter_leaves),
-    Scenario::new("lock/wide_request_is_not_passed", wide_request_is_not_passed),
+    Scenario::new(
+        "lock/wide_request_is_not_passed",
+        wide_request_is_not_passed,
+    ),
     Scenario::new("lock/semaphore_extremes", semaphore_extremes),
     Scenario::new("lock/notify_one_is_stored_once", notify_one_is_stored_once),
     Scenario::new("lock/notify_all_reaches_all", notify_all_reaches_all),
+    Scenario::new("lock/storm", storm),
 ];
 
 const LONG: Duration = Duration::from_secs(3_600);
@@ -75,7 +79,10 @@ fn forced_holder_unlocks<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             holder.cancel("it never looks");
             // Waits for the holder's cleanup budget, and no longer.
             probe.expect_eq(*shared.lock(inner).await?, 1, "the value");
-            probe.expect(holder.outcome(inner).await?.is_cancelled(), "the holder's end");
+            probe.expect(
+                holder.outcome(inner).await?.is_cancelled(),
+                "the holder's end",
+            );
             Ok(())
         })
         .await
@@ -130,12 +137,18 @@ fn cancelled_waiter_leaves<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> 
 fn wide_request_is_not_passed<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     Box::pin(async move {
         let semaphore = Semaphore::new(3);
-        let (one, two) = (semaphore.acquire(r, 1).await?, semaphore.acquire(r, 1).await?);
+        let (one, two) = (
+            semaphore.acquire(r, 1).await?,
+            semaphore.acquire(r, 1).await?,
+        );
         let mut wide = pin!(semaphore.acquire(r, 3));
         let mut narrow = pin!(semaphore.acquire(r, 1));
         let _ = poll_marking(wide.as_mut(), probe, "wide").await;
         let _ = poll_marking(narrow.as_mut(), probe, "narrow").await;
-        probe.expect(semaphore.try_acquire(r, 1).is_err(), "somebody passed the queue");
+        probe.expect(
+            semaphore.try_acquire(r, 1).is_err(),
+            "somebody passed the queue",
+        );
         drop(one);
         probe.expect_marks(&[]);
         drop(two);
@@ -153,14 +166,20 @@ fn semaphore_extremes<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     Box::pin(async move {
         let empty = Arc::new(Semaphore::new(0));
         probe.expect_eq(empty.acquire(r, 0).await?.count(), 0, "none of none");
-        probe.expect(empty.try_acquire(r, 1).is_err_and(|e| e.is_no_permits()), "one of none");
+        probe.expect(
+            empty.try_acquire(r, 1).is_err_and(|e| e.is_no_permits()),
+            "one of none",
+        );
         {
             let mut waits = pin!(empty.acquire(r, 2));
             probe.expect(poll_once(waits.as_mut()).await.is_pending(), "two of none");
             empty.add_permits(2)?;
             probe.expect_eq(waits.await?.count(), 2, "two of two");
         }
-        probe.expect(empty.add_permits(u32::MAX).is_err(), "more than there can be");
+        probe.expect(
+            empty.add_permits(u32::MAX).is_err(),
+            "more than there can be",
+        );
         probe.expect_eq(empty.available_permits(), 2, "free permits");
 
         let full = Semaphore::new(u32::MAX);
@@ -170,15 +189,28 @@ fn semaphore_extremes<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             let mut waits = pin!(full.acquire(r, 1));
             let _ = poll_once(waits.as_mut()).await;
             full.close();
-            probe.expect(waits.await.is_err_and(|e| e.is_closed()), "who waits at the end");
+            probe.expect(
+                waits.await.is_err_and(|e| e.is_closed()),
+                "who waits at the end",
+            );
         }
-        probe.expect(full.acquire(r, 1).await.is_err_and(|e| e.is_closed()), "who comes later");
+        probe.expect(
+            full.acquire(r, 1).await.is_err_and(|e| e.is_closed()),
+            "who comes later",
+        );
         drop(all);
-        probe.expect_eq(full.available_permits(), u32::MAX, "given back after the end");
+        probe.expect_eq(
+            full.available_permits(),
+            u32::MAX,
+            "given back after the end",
+        );
 
         let nobody = Semaphore::with_waiters(0, 0);
         let refused = nobody.acquire(r, 1).await;
-        probe.expect(refused.is_err_and(|e| e.is_too_many_waiters()), "one waits where none may");
+        probe.expect(
+            refused.is_err_and(|e| e.is_too_many_waiters()),
+            "one waits where none may",
+        );
         Ok(())
     })
 }
@@ -192,12 +224,17 @@ fn notify_one_is_stored_once<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a
         signal.notify_one();
         signal.notified(r).await?;
         let mut second = Box::pin(signal.notified(r));
-        probe.expect(poll_once(second.as_mut()).await.is_pending(), "two were stored");
+        probe.expect(
+            poll_once(second.as_mut()).await.is_pending(),
+            "two were stored",
+        );
         // A waiter that was notified and goes away leaves the notification to the next.
         signal.notify_one();
         drop(second);
         let stored: Result<(), Error> = r
-            .timeout(Duration::from_millis(5), async |cx| Ok(signal.notified(cx).await?))
+            .timeout(Duration::from_millis(5), async |cx| {
+                Ok(signal.notified(cx).await?)
+            })
             .await;
         probe.expect(stored.is_ok(), "the notification went with its waiter");
         Ok(())
@@ -228,6 +265,57 @@ fn notify_all_reaches_all<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         })
         .await?;
         probe.expect_eq(probe.count("heard"), 40, "who heard");
+        Ok(())
+    })
+}
+
+/// Tasks that lock, wait in vain, give up and are cancelled by chance: the value stays with one task at a
+/// time, and everything that was taken comes back.
+// proves: R-CAN-2 R-CAN-4 R-SCH-2
+fn storm<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let shared = Arc::new((Mutex::new(false), Semaphore::new(3)));
+        let options = RegionOptions::new().policy(Policy::CollectAll);
+        r.region_with(options, async |inner| {
+            let mut tasks = alloc::vec::Vec::new();
+            for _ in 0..6 {
+                let (shared, notes) = (Arc::clone(&shared), probe.clone());
+                tasks.push(inner.spawn(async move |cx| {
+                    let (value, permits) = &*shared;
+                    for _ in 0..5 {
+                        let patience = Duration::from_millis(cx.random_u64()? % 3);
+                        let n = 1 + (cx.random_u64()? % 3) as u32;
+                        let tried: Result<(), Error> = cx
+                            .timeout(patience, async |cx| {
+                                let _permits = permits.acquire(cx, n).await?;
+                                let mut value = value.lock(cx).await?;
+                                notes.expect(!*value, "two tasks have the value");
+                                *value = true;
+                                let slept = cx.sleep(Duration::from_millis(1)).await;
+                                *value = false;
+                                Ok(slept?)
+                            })
+                            .await;
+                        drop(tried);
+                        cx.checkpoint()?;
+                    }
+                    Ok(())
+                })?);
+            }
+            for task in tasks.iter().take(3) {
+                for _ in 0..inner.random_u64()? % 5 {
+                    inner.yield_now().await?;
+                }
+                task.cancel("by chance");
+            }
+            Ok(())
+        })
+        .await?;
+        probe.expect_eq(shared.1.available_permits(), 3, "free permits");
+        probe.expect(
+            shared.0.try_lock().is_some_and(|value| !*value),
+            "the value is not free",
+        );
         Ok(())
     })
 }

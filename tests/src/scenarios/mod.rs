@@ -1,6 +1,7 @@
 //! The catalogue: one file per part of the contract.
 
 mod by_hand;
+mod cancellation;
 mod capabilities;
 mod channels;
 mod common;
@@ -8,6 +9,8 @@ mod determinism;
 mod locks;
 mod obligations;
 mod ownership;
+mod panics;
+mod regions;
 mod scheduling;
 mod time;
 
@@ -17,6 +20,9 @@ use crate::Scenario;
 pub fn catalogue() -> alloc::vec::Vec<Scenario> {
     [
         ownership::SCENARIOS,
+        regions::SCENARIOS,
+        cancellation::SCENARIOS,
+        panics::SCENARIOS,
         obligations::SCENARIOS,
         capabilities::SCENARIOS,
         scheduling::SCENARIOS,

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::future::pending;
 use core::num::NonZeroUsize;
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 use asupersync_core::channel::{mpsc, oneshot};
@@ -19,18 +20,36 @@ use crate::harness::{Run, Scenario};
 pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("obl/abort_gives_the_slot_back", abort_gives_the_slot_back),
     Scenario::new("obl/commit_delivers_once", commit_delivers_once),
-    Scenario::new("obl/commit_returns_what_nobody_takes", commit_returns_what_nobody_takes),
+    Scenario::new(
+        "obl/commit_returns_what_nobody_takes",
+        commit_returns_what_nobody_takes,
+    ),
     Scenario::new("obl/cancelled_holder_commits", cancelled_holder_commits),
     Scenario::new("obl/token_resolves_once", token_resolves_once),
-    Scenario::new("obl/forgotten_permit_is_counted", forgotten_permit_is_counted).leaks(1),
+    Scenario::new(
+        "obl/forgotten_permit_is_counted",
+        forgotten_permit_is_counted,
+    )
+    .leaks(1),
     Scenario::new("obl/forgotten_token_is_revoked", forgotten_token_is_revoked).leaks(1),
-    Scenario::new("obl/revoked_permit_returns_the_value", revoked_permit_returns_the_value).leaks(1),
+    Scenario::new(
+        "obl/revoked_permit_returns_the_value",
+        revoked_permit_returns_the_value,
+    )
+    .leaks(1),
     Scenario::new("obl/leak_can_panic_the_region", leak_can_panic_the_region).leaks(1),
     Scenario::new("obl/forced_future_aborts", forced_future_aborts),
-    Scenario::new("obl/owned_permit_holds_the_region", owned_permit_holds_the_region),
-    Scenario::new("obl/borrowed_permit_holds_nothing", borrowed_permit_holds_nothing),
+    Scenario::new(
+        "obl/owned_permit_holds_the_region",
+        owned_permit_holds_the_region,
+    ),
+    Scenario::new(
+        "obl/borrowed_permit_holds_nothing",
+        borrowed_permit_holds_nothing,
+    ),
     Scenario::new("obl/closed_under_timeout", closed_under_timeout),
     Scenario::new("obl/closed_under_user_cancel", closed_under_user_cancel),
+    Scenario::new("obl/storm", storm),
 ];
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
@@ -42,10 +61,16 @@ fn abort_gives_the_slot_back<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a
     Box::pin(async move {
         let (tx, mut rx) = mpsc::channel(ONE);
         let borrowed = tx.reserve(r).await?;
-        probe.expect(tx.try_send(1).is_err_and(|e| e.is_full()), "the slot was not reserved");
+        probe.expect(
+            tx.try_send(1).is_err_and(|e| e.is_full()),
+            "the slot was not reserved",
+        );
         drop(borrowed);
         let owned = tx.try_reserve(r)?.into_owned();
-        probe.expect(tx.try_send(2).is_err_and(|e| e.is_full()), "the slot was not kept");
+        probe.expect(
+            tx.try_send(2).is_err_and(|e| e.is_full()),
+            "the slot was not kept",
+        );
         drop(owned);
         probe.expect(tx.try_send(3).is_ok(), "the slot did not come back");
         probe.expect_eq(rx.recv(r).await?, 3, "received");
@@ -81,7 +106,11 @@ fn commit_returns_what_nobody_takes<'a>(r: &'a LocalRegion, probe: &'a Probe) ->
         let borrowed = tx.reserve(r).await?;
         let owned = tx.reserve_owned(r).await?;
         drop(rx);
-        probe.expect_eq(borrowed.send(7).returned(), Some(7), "of the borrowed permit");
+        probe.expect_eq(
+            borrowed.send(7).returned(),
+            Some(7),
+            "of the borrowed permit",
+        );
         probe.expect_eq(owned.send(8).returned(), Some(8), "of the owned permit");
         let (once, gone) = oneshot::channel();
         drop(gone);
@@ -101,7 +130,10 @@ fn cancelled_holder_commits<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a>
             let permit = tx.reserve(&cx).await?;
             let _ = reserved.send(());
             let stopped = cx.sleep(LONG).await;
-            notes.expect(stopped.is_err_and(|e| e.is_cancelled()), "the sleep was not cancelled");
+            notes.expect(
+                stopped.is_err_and(|e| e.is_cancelled()),
+                "the sleep was not cancelled",
+            );
             notes.expect(permit.send(5).is_delivered(), "the commit did not deliver");
             Ok(())
         })?;
@@ -170,7 +202,10 @@ fn forgotten_token_is_revoked<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'
             })
             .await;
         let waited = r.now()?.saturating_since(before);
-        probe.expect(waited >= Duration::from_millis(20), "the region did not wait for the token");
+        probe.expect(
+            waited >= Duration::from_millis(20),
+            "the region did not wait for the token",
+        );
         probe.expect_eq(report.leaked, 1, "leaked");
         result
     })
@@ -203,7 +238,9 @@ fn leak_can_panic_the_region<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a
                 Ok(())
             })
             .await;
-        let ended = result.err().and_then(|error| error.downcast::<ChildEnded>().ok());
+        let ended = result
+            .err()
+            .and_then(|error| error.downcast::<ChildEnded>().ok());
         probe.expect(
             matches!(ended, Some(ChildEnded::Panicked(_))),
             "the region did not end as panicked",
@@ -241,8 +278,14 @@ fn forced_future_aborts<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             .await;
         probe.expect_eq(report.forced, 1, "forced");
         probe.expect_eq(report.leaked, 0, "leaked");
-        probe.expect(tx.try_send(1).is_ok(), "the slot of the borrowed permit is gone");
-        probe.expect(tx.try_send(2).is_ok(), "the slot of the owned permit is gone");
+        probe.expect(
+            tx.try_send(1).is_ok(),
+            "the slot of the borrowed permit is gone",
+        );
+        probe.expect(
+            tx.try_send(2).is_ok(),
+            "the slot of the owned permit is gone",
+        );
         result
     })
 }
@@ -329,10 +372,14 @@ fn closed_under_timeout<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         let (kinds, _receiver) = Kinds::new();
         let (holds, mut is_held) = oneshot::channel();
         let ended = r
-            .timeout(Duration::from_millis(5), async |cx| kinds.hold(cx, holds).await)
+            .timeout(Duration::from_millis(5), async |cx| {
+                kinds.hold(cx, holds).await
+            })
             .await;
         probe.expect(is_held.try_recv().is_ok(), "not everything was reserved");
-        let ended = ended.err().and_then(|error| error.downcast::<ChildEnded>().ok());
+        let ended = ended
+            .err()
+            .and_then(|error| error.downcast::<ChildEnded>().ok());
         probe.expect(ended.is_some_and(|e| e.is_timeout()), "it did not time out");
         kinds.expect_free(probe);
         Ok(())
@@ -358,4 +405,89 @@ fn closed_under_user_cancel<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a>
         kinds.expect_free(probe);
         Ok(())
     })
+}
+
+/// Workers that reserve, commit and abort by chance, some of them cancelled by chance: what was sent is
+/// what is received, and nothing that was reserved stays taken.
+// proves: PO-OBL R-OBL-1 R-OBL-2 WVT-005
+fn storm<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let (tx, mut rx) = mpsc::channel(ONE.saturating_add(1));
+        let leases = Arc::new(Semaphore::new(3));
+        let sent = Arc::new(AtomicU32::new(0));
+        let options = RegionOptions::new().policy(Policy::CollectAll);
+        let received = r
+            .region_with(options, async |inner| {
+                let mut workers = alloc::vec::Vec::new();
+                for _ in 0..6 {
+                    let (tx, leases, sent) = (tx.clone(), Arc::clone(&leases), Arc::clone(&sent));
+                    workers.push(inner.spawn(async move |cx| {
+                        for _ in 0..6 {
+                            work(&cx, &tx, &leases, &sent).await?;
+                        }
+                        Ok(())
+                    })?);
+                }
+                drop(tx);
+                for worker in workers.iter().take(3) {
+                    for _ in 0..inner.random_u64()? % 4 {
+                        inner.yield_now().await?;
+                    }
+                    worker.cancel("by chance");
+                }
+                let mut received = 0;
+                while let Ok(item) = rx.peek(inner).await {
+                    if inner.random_u64()? % 2 == 0 {
+                        item.take();
+                        received += 1;
+                    }
+                }
+                Ok(received)
+            })
+            .await?;
+        probe.expect_eq(
+            received,
+            sent.load(Ordering::Relaxed),
+            "received of what was sent",
+        );
+        probe.expect_eq(leases.available_permits(), 3, "free leases");
+        Ok(())
+    })
+}
+
+/// One thing that a worker of the storm may do.
+async fn work(
+    cx: &Cx,
+    tx: &mpsc::Sender<u8>,
+    leases: &Arc<Semaphore>,
+    sent: &AtomicU32,
+) -> Result<(), Error> {
+    match cx.random_u64()? % 6 {
+        0 => {
+            let permit = tx.reserve(cx).await?;
+            cx.yield_now().await?;
+            sent.fetch_add(u32::from(permit.send(0).is_delivered()), Ordering::Relaxed);
+        }
+        1 => {
+            let permit = tx.reserve_owned(cx).await?;
+            let stopped = cx.yield_now().await;
+            sent.fetch_add(u32::from(permit.send(1).is_delivered()), Ordering::Relaxed);
+            stopped?;
+        }
+        2 => drop(tx.reserve(cx).await?),
+        3 => drop(tx.reserve(cx).await?.into_owned()),
+        4 => {
+            // One after the other: who held the first while it waits for the second would wait for those
+            // who wait for the first.
+            drop(leases.acquire(cx, 2).await?);
+            let _owned = leases.acquire_owned(cx, 2).await?;
+            cx.yield_now().await?;
+        }
+        _ => {
+            let operation = cx.io_op()?;
+            cx.yield_now().await?;
+            let _ = operation.commit();
+        }
+    }
+    Ok(())
 }

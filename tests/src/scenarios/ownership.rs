@@ -2,14 +2,17 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::future::pending;
+use core::future::{Future, pending};
+use core::pin::Pin;
 use core::time::Duration;
 
 use asupersync_core::channel::oneshot;
 use asupersync_core::{
-    CancelKind, Cx, Error, LocalRegion, Outcome, Policy, RegionOptions, RegionState, Severity, Task,
+    CancelKind, Cx, Error, LocalRegion, Outcome, Policy, RegionOptions, RegionState, Severity,
+    Spawner, Task,
 };
 
+use super::by_hand::poll_once;
 use super::common::{Fault, Flag, LONG, breathe, child_cancel, child_panic, fault, own_cancel, select};
 use crate::Probe;
 use crate::harness::{Need, Run, Scenario};
@@ -35,11 +38,16 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("own/dropped_region_admits_nothing", dropped_region_admits_nothing),
     Scenario::new("own/dropped_region_with_nothing_left", dropped_region_with_nothing_left),
     Scenario::new("own/dropped_body_and_fibers_are_gone", dropped_body_and_fibers_are_gone),
+    Scenario::new("own/dropped_while_closing", dropped_while_closing),
+    Scenario::new("own/dropped_while_finalizing", dropped_while_finalizing),
+    Scenario::new("own/dropped_with_background_children", dropped_with_background_children),
+    Scenario::new("own/spawned_by_the_drop", spawned_by_the_drop),
     Scenario::new("own/dropped_in_a_forced_task", dropped_in_a_forced_task),
     Scenario::new("own/handle_drop_keeps_the_task", handle_drop_keeps_the_task),
     Scenario::new("own/cancelled_waiter_keeps_the_task", cancelled_waiter_keeps_the_task),
     Scenario::new("own/cx_in_another_task", cx_in_another_task).needs(&[Need::Unwind]),
     Scenario::new("own/cx_after_its_task", cx_after_its_task).needs(&[Need::Unwind]),
+    Scenario::new("own/scopes_in_another_task", scopes_in_another_task).needs(&[Need::Unwind]),
     Scenario::new("own/join_of_self", join_of_self).needs(&[Need::Unwind]),
 ];
 
@@ -588,6 +596,141 @@ fn dropped_body_and_fibers_are_gone<'a>(r: &'a LocalRegion, probe: &'a Probe) ->
     })
 }
 
+/// A region that is dropped while it waits for its children asks them then.
+// proves: R-OWN-3 R-REG-1
+fn dropped_while_closing<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        r.region(async |outer| {
+            let (up, notes) = (Flag::new(), probe.clone());
+            let raise = up.clone();
+            let dropped = outer.region(async |inner| {
+                let spawner = inner.spawner();
+                inner.spawn(async move |cx| {
+                    while !spawner.is_closed() {
+                        cx.yield_now().await?;
+                    }
+                    raise.raise();
+                    let end = cx.sleep(LONG).await;
+                    notes.expect(end.is_err(), "it was not asked");
+                    breathe().await;
+                    notes.mark("drained");
+                    Ok(end?)
+                })?;
+                Ok("returned")
+            });
+            let value = select(dropped, up.raised()).await;
+            probe.expect(value.is_none(), "the value came before the children had ended");
+            Ok(())
+        })
+        .await?;
+        probe.mark("closed");
+        probe.expect_marks(&["drained", "closed"]);
+        Ok(())
+    })
+}
+
+/// A region that is dropped while its finalizers run loses the one under way, which counts as forced; the
+/// others run on the closer.
+// proves: R-OWN-3 R-REG-3
+fn dropped_while_finalizing<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        r.region(async |outer| {
+            let up = Flag::new();
+            let raise = up.clone();
+            let dropped = outer.region(async |inner| {
+                for name in ["first", "second"] {
+                    let notes = probe.clone();
+                    inner.defer(async move |cx| {
+                        let rested = cx.sleep(Duration::from_micros(10)).await;
+                        notes.expect(rested.is_ok(), "a finalizer saw the cancel");
+                        notes.mark(name);
+                    })?;
+                }
+                let notes = probe.clone();
+                inner.defer(async move |_cx| {
+                    let _gone = notes.mark_on_drop("under way");
+                    raise.raise();
+                    pending::<()>().await;
+                })?;
+                let notes = probe.clone();
+                inner.defer(async move |_cx| notes.mark("before"))?;
+                Ok(())
+            });
+            select(dropped, up.raised()).await;
+            probe.mark("dropped");
+            Ok(())
+        })
+        .await?;
+        probe.mark("closed");
+        let expected = ["before", "under way", "dropped", "second", "first", "closed"];
+        probe.expect_marks(&expected);
+        Ok(())
+    })
+}
+
+/// Background children of a dropped region are asked, and waited for, like the others.
+// proves: R-OWN-1 R-OWN-3
+fn dropped_with_background_children<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        r.region(async |outer| {
+            let (up, notes) = (Flag::new(), probe.clone());
+            let raise = up.clone();
+            let dropped = outer.region(async |inner| {
+                inner.spawn_background(async move |cx| {
+                    raise.raise();
+                    let end = cx.sleep(LONG).await;
+                    breathe().await;
+                    notes.mark("background");
+                    Ok(end?)
+                })?;
+                pending::<Result<(), Error>>().await
+            });
+            select(dropped, up.raised()).await;
+            Ok(())
+        })
+        .await?;
+        probe.mark("closed");
+        probe.expect_marks(&["background", "closed"]);
+        Ok(())
+    })
+}
+
+/// Spawns when it is dropped.
+struct SpawnOnDrop(Spawner<Error>, Probe);
+
+impl Drop for SpawnOnDrop {
+    fn drop(&mut self) {
+        let notes = self.1.clone();
+        let kept = notes.mark_on_drop("dropped");
+        let late = self.0.spawn(async move |cx| {
+            let _kept = kept;
+            cx.checkpoint()?;
+            notes.mark("slept through");
+            Ok(())
+        });
+        self.1.expect(late.is_ok_and(|task| !task.is_finished()), "it was refused");
+    }
+}
+
+/// A task spawned by the very drop of the region's body is still the region's: it is asked and waited for.
+// proves: R-OWN-2 R-OWN-3 PO-OWN
+fn spawned_by_the_drop<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        r.region(async |outer| {
+            let dropped = outer.region(async |inner| {
+                let _late = SpawnOnDrop(inner.spawner(), probe.clone());
+                pending::<Result<(), Error>>().await
+            });
+            select(dropped, breathe()).await;
+            Ok(())
+        })
+        .await?;
+        probe.mark("closed");
+        probe.expect_marks(&["dropped", "closed"]);
+        Ok(())
+    })
+}
+
 /// A forced task loses its inline region half-way; what that leaves is closed by the task's own region.
 // proves: R-OWN-3 R-CAN-4 PO-OWN
 fn dropped_in_a_forced_task<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
@@ -737,6 +880,51 @@ fn cx_after_its_task<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
                 .await;
             let said = child_panic(&ended).is_some_and(|text| text.contains("ForeignCx"));
             probe.expect(said, alloc::format!("use {use_number} was accepted"));
+        }
+        Ok(())
+    })
+}
+
+/// The future of a region, race, timeout or mask that was begun in one task is refused in another.
+// proves: R-OWN-5
+fn scopes_in_another_task<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    type Begun = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+    fn begin(cx: Cx, scope: u32) -> Begun {
+        Box::pin(async move {
+            match scope {
+                0 => cx.region(async |_| pending().await).await,
+                1 => cx.race(async |_| pending::<Result<(), Error>>().await, async |_| {
+                    pending::<Result<(), Error>>().await
+                })
+                .await
+                .map(drop),
+                2 => cx.timeout(LONG, async |_| pending().await).await,
+                _ => cx.masked(LONG, async |_| pending().await).await,
+            }
+        })
+    }
+    Box::pin(async move {
+        for scope in 0..4 {
+            let ended = r
+                .region(async |inner| {
+                    let (tx, mut rx) = oneshot::channel::<Begun>();
+                    let up = Flag::new();
+                    let wait = up.clone();
+                    inner.spawn(async move |cx| {
+                        let mut begun = begin(cx, scope);
+                        drop(poll_once(Pin::new(&mut begun)).await);
+                        drop(tx.send(begun));
+                        wait.raised().await;
+                        Ok(())
+                    })?;
+                    let other = inner.spawn(async move |cx| rx.recv(&cx).await?.await)?;
+                    let end = other.join(inner).await;
+                    up.raise();
+                    end
+                })
+                .await;
+            let said = child_panic(&ended).is_some_and(|text| text.contains("ForeignCx"));
+            probe.expect(said, alloc::format!("scope {scope} went on"));
         }
         Ok(())
     })

@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::future::{Future, pending};
 use core::pin::Pin;
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 use asupersync_core::channel::{mpsc, oneshot};
@@ -115,11 +116,11 @@ fn closing_lets_children_run_on<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run
 // proves: R-REG-2 R-CAN-1 WVT-003
 fn draining_asks_everybody<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     Box::pin(async move {
-        let (up, count) = (Flag::new(), Arc::new(core::sync::atomic::AtomicU32::new(0)));
+        let (up, count) = (Flag::new(), Arc::new(AtomicU32::new(0)));
         let arrived = || {
             let (up, count) = (up.clone(), Arc::clone(&count));
             move || {
-                if count.fetch_add(1, core::sync::atomic::Ordering::Relaxed) == 5 {
+                if count.fetch_add(1, Ordering::Relaxed) == 5 {
                     up.raise();
                 }
             }
@@ -678,7 +679,7 @@ fn value_after_quiescence<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
 // proves: RP-REGION-001 R-REG-2 R-REG-3 R-CAN-1 PO-OWN PO-REG PO-CAN WVT-001 WVT-002 WVT-003
 fn tree_is_torn_down_from_outside<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     Box::pin(async move {
-        let (leaves, mounted) = (Arc::new(core::sync::atomic::AtomicU32::new(0)), Flag::new());
+        let (leaves, mounted) = (Arc::new(AtomicU32::new(0)), Flag::new());
         let (unmount, raise) = (mounted.clone(), mounted);
         let (view, notes) = (Flag::new(), probe.clone());
         let up = view.clone();
@@ -696,7 +697,7 @@ fn tree_is_torn_down_from_outside<'a>(r: &'a LocalRegion, probe: &'a Probe) -> R
                                 let (notes, raise) = (notes.clone(), raise.clone());
                                 let leaves = Arc::clone(&leaves);
                                 panel.spawn(async move |cx| {
-                                    if leaves.fetch_add(1, core::sync::atomic::Ordering::Relaxed) == 3 {
+                                    if leaves.fetch_add(1, Ordering::Relaxed) == 3 {
                                         raise.raise();
                                     }
                                     let end = cx.sleep(LONG).await;
@@ -1126,42 +1127,34 @@ fn bound<'n>(cx: &'n Cx, probe: &'n Probe, depth: u16) -> Nested<'n> {
     })
 }
 
-/// Regions nest through tasks without a bound: a thousand levels open, are cancelled at the top, and
-/// close from the bottom, without recursion.
-// proves: R-OWN-1 R-CAN-1 R-REG-4
+/// Regions nest through tasks without a bound: a thousand levels open, and close from the bottom.
+// proves: R-OWN-1 R-REG-4 PO-REG
 fn nesting_through_tasks_is_not<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     const DEPTH: u32 = 1_000;
-    type Level = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
-    fn level(cx: Cx, depth: u32, bottom: Flag, gone: Arc<core::sync::atomic::AtomicU32>) -> Level {
+    type Level = Pin<Box<dyn Future<Output = Result<u32, Error>> + Send>>;
+    fn level(cx: Cx, above: u32, closed: Arc<AtomicU32>) -> Level {
         Box::pin(async move {
-            let end = cx
+            let below = cx
                 .region(async |inner| {
-                    if depth == 0 {
-                        bottom.raise();
-                    } else {
-                        let (bottom, gone) = (bottom.clone(), Arc::clone(&gone));
-                        inner.spawn(move |cx| level(cx, depth - 1, bottom, gone))?;
+                    if above == 0 {
+                        return Ok(0);
                     }
-                    Ok(inner.sleep(LONG).await?)
+                    let closed = Arc::clone(&closed);
+                    let child = inner.spawn(move |cx| level(cx, above - 1, closed))?;
+                    child.join(inner).await
                 })
-                .await;
-            let before = gone.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+                .await?;
             // Each closes after all below it.
-            if before == depth && own_cancel(&end).is_some() {
-                return end;
+            if closed.fetch_add(1, Ordering::Relaxed) != below {
+                return Err(Fault("out of order").into());
             }
-            Err(Fault("out of order, or not by the cancel").into())
+            Ok(below + 1)
         })
     }
     Box::pin(async move {
-        let (bottom, gone) = (Flag::new(), Arc::default());
-        let (raise, count) = (bottom.clone(), Arc::clone(&gone));
-        let top = r.spawn(move |cx| level(cx, DEPTH - 1, raise, count))?;
-        bottom.raised().await;
-        top.cancel("enough");
-        probe.expect(top.outcome(r).await?.is_cancelled(), "the outcome at the top");
-        let closed = gone.load(core::sync::atomic::Ordering::Relaxed);
-        probe.expect_eq(closed, DEPTH, "levels that closed");
+        let closed = Arc::default();
+        let top = r.spawn(move |cx| level(cx, DEPTH - 1, closed))?;
+        probe.expect_eq(top.join(r).await?, DEPTH, "levels that closed in order");
         Ok(())
     })
 }

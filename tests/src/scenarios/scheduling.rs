@@ -19,10 +19,12 @@ use crate::harness::{Need, Run, Scenario};
 
 /// The scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
-    Scenario::new("sch/cancel_flood_starves_nobody", cancel_flood_starves_nobody)
-        .needs(&[Need::Lanes]),
-    Scenario::new("sch/timed_work_starves_nobody", timed_work_starves_nobody)
-        .needs(&[Need::Lanes]),
+    Scenario::new(
+        "sch/cancel_flood_starves_nobody",
+        cancel_flood_starves_nobody,
+    )
+    .needs(&[Need::Lanes]),
+    Scenario::new("sch/timed_work_starves_nobody", timed_work_starves_nobody).needs(&[Need::Lanes]),
     Scenario::new("sch/timed_lane_is_ordered", timed_lane_is_ordered).needs(&[Need::Lanes]),
     Scenario::new("sch/ready_lane_is_fifo", ready_lane_is_fifo).needs(&[Need::Lanes]),
     Scenario::new("sch/every_lane_is_drained", every_lane_is_drained),
@@ -55,51 +57,57 @@ fn cancel_flood_starves_nobody<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<
     Box::pin(async move {
         let cleanups = Arc::new(AtomicU32::new(0));
         let longest = Arc::new(AtomicU32::new(0));
-        r.region_with(RegionOptions::new().policy(Policy::CollectAll), async |inner| {
-            let mut flood = Vec::new();
-            for _ in 0..FLOOD {
-                let cleanups = Arc::clone(&cleanups);
-                flood.push(inner.spawn(async move |cx| {
-                    let stopped = cx.sleep(LONG).await;
-                    cx.masked(LONG, async |cx| {
-                        for _ in 0..CLEANUP_YIELDS {
-                            cleanups.fetch_add(1, Ordering::Relaxed);
-                            let _ = cx.yield_now().await;
+        r.region_with(
+            RegionOptions::new().policy(Policy::CollectAll),
+            async |inner| {
+                let mut flood = Vec::new();
+                for _ in 0..FLOOD {
+                    let cleanups = Arc::clone(&cleanups);
+                    flood.push(inner.spawn(async move |cx| {
+                        let stopped = cx.sleep(LONG).await;
+                        cx.masked(LONG, async |cx| {
+                            for _ in 0..CLEANUP_YIELDS {
+                                cleanups.fetch_add(1, Ordering::Relaxed);
+                                let _ = cx.yield_now().await;
+                            }
+                        })
+                        .await;
+                        Ok(stopped?)
+                    })?);
+                }
+                // All of them sleep before they are cancelled.
+                inner.sleep(Duration::from_millis(1)).await?;
+                let (seen, most) = (Arc::clone(&cleanups), Arc::clone(&longest));
+                inner.spawn(async move |cx| {
+                    let mut before = seen.load(Ordering::Relaxed);
+                    while before < FLOOD * CLEANUP_YIELDS {
+                        if cx.yield_now().await.is_err() {
+                            break;
                         }
-                    })
-                    .await;
-                    Ok(stopped?)
-                })?);
-            }
-            // All of them sleep before they are cancelled.
-            inner.sleep(Duration::from_millis(1)).await?;
-            let (seen, most) = (Arc::clone(&cleanups), Arc::clone(&longest));
-            inner.spawn(async move |cx| {
-                let mut before = seen.load(Ordering::Relaxed);
-                while before < FLOOD * CLEANUP_YIELDS {
-                    if cx.yield_now().await.is_err() {
-                        break;
+                        let now = seen.load(Ordering::Relaxed);
+                        if now == before {
+                            // The flood is over, cut short or not.
+                            break;
+                        }
+                        most.fetch_max(now - before, Ordering::Relaxed);
+                        before = now;
                     }
-                    let now = seen.load(Ordering::Relaxed);
-                    if now == before {
-                        // The flood is over, cut short or not.
-                        break;
-                    }
-                    most.fetch_max(now - before, Ordering::Relaxed);
-                    before = now;
+                    Ok(())
+                })?;
+                for task in &flood {
+                    task.cancel("flood");
                 }
                 Ok(())
-            })?;
-            for task in &flood {
-                task.cancel("flood");
-            }
-            Ok(())
-        })
+            },
+        )
         .await?;
         let longest = longest.load(Ordering::Relaxed);
         probe.expect(longest > 0, "the flood and the bystander never met");
         // Twice the streak limit: the contract allows a region that drains its last to double it.
-        probe.expect(longest <= 33, alloc::format!("{longest} cancel turns in a row"));
+        probe.expect(
+            longest <= 33,
+            alloc::format!("{longest} cancel turns in a row"),
+        );
         Ok(())
     })
 }
@@ -140,7 +148,10 @@ fn timed_work_starves_nobody<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a
         })
         .await?;
         let longest = longest.load(Ordering::Relaxed);
-        probe.expect(longest <= 33, alloc::format!("{longest} timed turns in a row"));
+        probe.expect(
+            longest <= 33,
+            alloc::format!("{longest} timed turns in a row"),
+        );
         Ok(())
     })
 }
@@ -204,37 +215,44 @@ fn ready_lane_is_fifo<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
 // proves: R-SCH-5 WVT-007
 fn every_lane_is_drained<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     Box::pin(async move {
-        r.region_with(RegionOptions::new().policy(Policy::CollectAll), async |inner| {
-            let deadline = inner.now()?.saturating_add(LONG);
-            let timed = TaskOptions::new().budget(Budget::INFINITE.with_deadline(deadline));
-            for options in [timed, TaskOptions::new()] {
-                for _ in 0..50 {
-                    let notes = probe.clone();
-                    inner.spawn_with(options, async move |cx| {
-                        cx.yield_now().await?;
-                        cx.sleep(Duration::from_millis(1)).await?;
-                        notes.mark("done");
-                        Ok(())
-                    })?;
-                    let notes = probe.clone();
-                    let stopped = inner.spawn_with(options, async move |cx| {
-                        notes.mark("began");
-                        let stopped = cx.sleep(LONG).await;
-                        notes.mark("stopped");
-                        Ok(stopped?)
-                    })?;
-                    // In batches, some before their first poll, some while they wait.
-                    if inner.random_u64()? % 2 == 0 {
-                        inner.yield_now().await?;
+        r.region_with(
+            RegionOptions::new().policy(Policy::CollectAll),
+            async |inner| {
+                let deadline = inner.now()?.saturating_add(LONG);
+                let timed = TaskOptions::new().budget(Budget::INFINITE.with_deadline(deadline));
+                for options in [timed, TaskOptions::new()] {
+                    for _ in 0..50 {
+                        let notes = probe.clone();
+                        inner.spawn_with(options, async move |cx| {
+                            cx.yield_now().await?;
+                            cx.sleep(Duration::from_millis(1)).await?;
+                            notes.mark("done");
+                            Ok(())
+                        })?;
+                        let notes = probe.clone();
+                        let stopped = inner.spawn_with(options, async move |cx| {
+                            notes.mark("began");
+                            let stopped = cx.sleep(LONG).await;
+                            notes.mark("stopped");
+                            Ok(stopped?)
+                        })?;
+                        // In batches, some before their first poll, some while they wait.
+                        if inner.random_u64()? % 2 == 0 {
+                            inner.yield_now().await?;
+                        }
+                        stopped.cancel("into the cancel lane");
                     }
-                    stopped.cancel("into the cancel lane");
                 }
-            }
-            Ok(())
-        })
+                Ok(())
+            },
+        )
         .await?;
         probe.expect_eq(probe.count("done"), 100, "tasks that ran to their end");
-        probe.expect_eq(probe.count("stopped"), probe.count("began"), "tasks that were stopped");
+        probe.expect_eq(
+            probe.count("stopped"),
+            probe.count("began"),
+            "tasks that were stopped",
+        );
         Ok(())
     })
 }
@@ -327,7 +345,8 @@ fn late_wake_touches_nothing<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a
     Box::pin(async move {
         let waker = r
             .region(async |inner| {
-                let task = inner.spawn(async |_| Ok(poll_fn(|w| Poll::Ready(w.waker().clone())).await))?;
+                let task =
+                    inner.spawn(async |_| Ok(poll_fn(|w| Poll::Ready(w.waker().clone())).await))?;
                 task.join(inner).await
             })
             .await?;
@@ -436,7 +455,10 @@ fn child_only_tightens<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         r.region_with(RegionOptions::new().budget(region), async |inner| {
             let seen = async |asked: Budget| {
                 let options = TaskOptions::new().budget(asked);
-                inner.spawn_with(options, async |cx| Ok(cx.budget()))?.join(inner).await
+                inner
+                    .spawn_with(options, async |cx| Ok(cx.budget()))?
+                    .join(inner)
+                    .await
             };
             let got = seen(wide).await?;
             probe.expect_eq(got.deadline, Some(at(2)), "a wide deadline");

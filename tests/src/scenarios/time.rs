@@ -18,17 +18,33 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("time/sleep_is_never_short", sleep_is_never_short),
     Scenario::new("time/deadline_in_the_past", deadline_in_the_past),
     Scenario::new("time/huge_durations", huge_durations),
-    Scenario::new("time/dropped_wait_leaves_no_timer", dropped_wait_leaves_no_timer),
+    Scenario::new(
+        "time/dropped_wait_leaves_no_timer",
+        dropped_wait_leaves_no_timer,
+    ),
     Scenario::new("time/deadlines_fire_in_order", deadlines_fire_in_order),
-    Scenario::new("time/ties_fire_in_registration_order", ties_fire_in_registration_order),
-    Scenario::new("time/cancels_fire_before_timers", cancels_fire_before_timers),
+    Scenario::new(
+        "time/ties_fire_in_registration_order",
+        ties_fire_in_registration_order,
+    ),
+    Scenario::new(
+        "time/cancels_fire_before_timers",
+        cancels_fire_before_timers,
+    ),
     Scenario::new("time/value_in_time", value_in_time),
-    Scenario::new("time/timeout_reaches_everything_inside", timeout_reaches_everything_inside),
-    Scenario::new("time/the_nearest_deadline_counts", the_nearest_deadline_counts),
+    Scenario::new(
+        "time/timeout_reaches_everything_inside",
+        timeout_reaches_everything_inside,
+    ),
+    Scenario::new(
+        "time/the_nearest_deadline_counts",
+        the_nearest_deadline_counts,
+    ),
     Scenario::new("time/interval_burst", interval_burst),
     Scenario::new("time/interval_delay", interval_delay),
     Scenario::new("time/interval_skip", interval_skip),
     Scenario::new("time/interval_does_not_drift", interval_does_not_drift),
+    Scenario::new("time/storm", storm),
 ];
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -36,7 +52,9 @@ const LONG: Duration = Duration::from_secs(3_600);
 const PERIOD: Duration = Duration::from_millis(2);
 
 fn timed_out<T>(result: Result<T, Error>) -> bool {
-    let ended = result.err().and_then(|error| error.downcast::<ChildEnded>().ok());
+    let ended = result
+        .err()
+        .and_then(|error| error.downcast::<ChildEnded>().ok());
     ended.is_some_and(|ended| ended.is_timeout())
 }
 
@@ -83,7 +101,9 @@ fn deadline_in_the_past<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             probe.expect(over.is_ready(), "a sleep until the past waits");
             let value = r.timeout_at(past, async |_| Ok(3)).await?;
             probe.expect_eq(value, 3, "a timeout in the past, without a wait");
-            let late = r.timeout_at(past, async |cx| Ok(cx.sleep(LONG).await?)).await;
+            let late = r
+                .timeout_at(past, async |cx| Ok(cx.sleep(LONG).await?))
+                .await;
             probe.expect(timed_out(late), "a timeout in the past, with a wait");
             let budget = Budget::INFINITE.with_deadline(past);
             let late = r
@@ -100,9 +120,15 @@ fn deadline_in_the_past<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
                 Outcome::Cancelled(reason) => Some(reason.kind()),
                 _ => None,
             };
-            probe.expect_eq(kind, Some(CancelKind::Timeout), "a task whose deadline is past");
+            probe.expect_eq(
+                kind,
+                Some(CancelKind::Timeout),
+                "a task whose deadline is past",
+            );
         }
-        let now = r.timeout(Duration::ZERO, async |cx| Ok(cx.sleep(LONG).await?)).await;
+        let now = r
+            .timeout(Duration::ZERO, async |cx| Ok(cx.sleep(LONG).await?))
+            .await;
         probe.expect(timed_out(now), "a timeout of nothing");
         r.sleep(Duration::ZERO).await?;
         Ok(())
@@ -113,7 +139,11 @@ fn deadline_in_the_past<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
 // proves: WVT-008
 fn huge_durations<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     Box::pin(async move {
-        for huge in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_nanos(u64::MAX)] {
+        for huge in [
+            Duration::MAX,
+            Duration::from_secs(u64::MAX),
+            Duration::from_nanos(u64::MAX),
+        ] {
             let first = r
                 .race(
                     async |cx| Ok(cx.sleep(huge).await?),
@@ -121,10 +151,14 @@ fn huge_durations<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
                 )
                 .await?;
             probe.expect(matches!(first, Either::B(())), "the endless sleep ended");
-            let value = r.timeout(huge, async |cx| Ok(cx.sleep(MILLI).await.map(|()| 1)?)).await?;
+            let value = r
+                .timeout(huge, async |cx| Ok(cx.sleep(MILLI).await.map(|()| 1)?))
+                .await?;
             probe.expect_eq(value, 1, "under an endless timeout");
             let mut ticker = r.interval(huge, MissedTicks::Burst)?;
-            let tick = r.timeout(MILLI, async |cx| Ok(ticker.tick(cx).await?)).await;
+            let tick = r
+                .timeout(MILLI, async |cx| Ok(ticker.tick(cx).await?))
+                .await;
             probe.expect(timed_out(tick), "an endless interval ticked");
         }
         let budget = Budget::INFINITE.with_deadline(Time::MAX);
@@ -150,9 +184,13 @@ fn dropped_wait_leaves_no_timer<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run
         let before = r.now()?;
         for _ in 0..20 {
             let mut sleep = Box::pin(r.sleep(LONG));
-            probe.expect(poll_once(sleep.as_mut()).await.is_pending(), "it did not wait");
+            probe.expect(
+                poll_once(sleep.as_mut()).await.is_pending(),
+                "it did not wait",
+            );
             drop(sleep);
-            r.race(async |cx| Ok(cx.sleep(LONG).await?), async |_| Ok(())).await?;
+            r.race(async |cx| Ok(cx.sleep(LONG).await?), async |_| Ok(()))
+                .await?;
             r.timeout(LONG, async |_| Ok(())).await?;
         }
         let passed = r.now()?.saturating_since(before);
@@ -175,7 +213,8 @@ fn deadlines_fire_in_order<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> 
         let _ = poll_marking(first.as_mut(), probe, "1000").await;
         let _ = poll_marking(third.as_mut(), probe, "4099").await;
         let _ = poll_marking(second.as_mut(), probe, "1001").await;
-        r.sleep_until(start.saturating_add(Duration::from_millis(5))).await?;
+        r.sleep_until(start.saturating_add(Duration::from_millis(5)))
+            .await?;
         all_fired(r, probe, 4).await?;
         probe.expect_marks(&["1000", "1001", "4099", "4100"]);
         Ok(())
@@ -240,7 +279,9 @@ fn value_in_time<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         let error: Result<(), Error> = r
             .timeout(LONG, async |_| Err(Error::from(core::fmt::Error)))
             .await;
-        let own = error.err().and_then(|e| e.downcast::<core::fmt::Error>().ok());
+        let own = error
+            .err()
+            .and_then(|e| e.downcast::<core::fmt::Error>().ok());
         probe.expect(own.is_some(), "the body's own error was lost");
         r.checkpoint()?;
         Ok(())
@@ -298,7 +339,9 @@ fn the_nearest_deadline_counts<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<
     Box::pin(async move {
         let inner_first = r
             .timeout(LONG, async |cx| {
-                let inner = cx.timeout(MILLI, async |cx| Ok(cx.sleep(LONG).await?)).await;
+                let inner = cx
+                    .timeout(MILLI, async |cx| Ok(cx.sleep(LONG).await?))
+                    .await;
                 probe.expect(timed_out(inner), "the inner one did not time out");
                 Ok("goes on")
             })
@@ -308,7 +351,10 @@ fn the_nearest_deadline_counts<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<
             .timeout(MILLI, async |cx| {
                 let inner = cx.timeout(LONG, async |cx| Ok(cx.sleep(LONG).await?)).await;
                 // To the inner one this is a cancel from outside: not its own timeout.
-                let own = inner.as_ref().err().and_then(|e| e.downcast_ref::<ChildEnded>());
+                let own = inner
+                    .as_ref()
+                    .err()
+                    .and_then(|e| e.downcast_ref::<ChildEnded>());
                 probe.expect(own.is_none(), "the inner one claims the outer timeout");
                 inner
             })
@@ -347,8 +393,14 @@ fn interval_delay<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         ticker.tick(r).await?;
         let after = r.now()?;
         let next = ticker.tick(r).await?;
-        probe.expect(next >= before.saturating_add(PERIOD), "less than a period after the late one");
-        probe.expect(next <= after.saturating_add(PERIOD), "more than a period after the late one");
+        probe.expect(
+            next >= before.saturating_add(PERIOD),
+            "less than a period after the late one",
+        );
+        probe.expect(
+            next <= after.saturating_add(PERIOD),
+            "more than a period after the late one",
+        );
         Ok(())
     })
 }
@@ -359,7 +411,8 @@ fn interval_skip<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     Box::pin(async move {
         let mut ticker = r.interval(PERIOD, MissedTicks::Skip)?;
         let first = ticker.tick(r).await?;
-        r.sleep_until(first.saturating_add(PERIOD * 4 + MILLI)).await?;
+        r.sleep_until(first.saturating_add(PERIOD * 4 + MILLI))
+            .await?;
         let before = r.now()?;
         ticker.tick(r).await?;
         let after = r.now()?;
@@ -367,7 +420,10 @@ fn interval_skip<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         let since_first = next.saturating_since(first).as_nanos();
         probe.expect_eq(since_first % PERIOD.as_nanos(), 0, "off the grid by");
         probe.expect(next > before, "a missed tick came");
-        probe.expect(next <= after.saturating_add(PERIOD), "a tick was left out that was not missed");
+        probe.expect(
+            next <= after.saturating_add(PERIOD),
+            "a tick was left out that was not missed",
+        );
         Ok(())
     })
 }
@@ -380,8 +436,14 @@ fn interval_does_not_drift<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> 
         let mut ticker = r.interval(PERIOD, MissedTicks::Burst)?;
         let after = r.now()?;
         let first = ticker.tick(r).await?;
-        probe.expect(first >= before.saturating_add(PERIOD), "the first tick is early");
-        probe.expect(first <= after.saturating_add(PERIOD), "the first tick is late");
+        probe.expect(
+            first >= before.saturating_add(PERIOD),
+            "the first tick is early",
+        );
+        probe.expect(
+            first <= after.saturating_add(PERIOD),
+            "the first tick is late",
+        );
         for n in 1..=5 {
             r.sleep(MILLI).await?;
             let due = ticker.tick(r).await?;
@@ -391,7 +453,44 @@ fn interval_does_not_drift<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> 
         // A period of zero counts as the smallest one.
         let mut fastest = r.interval(Duration::ZERO, MissedTicks::Burst)?;
         let (one, two) = (fastest.tick(r).await?, fastest.tick(r).await?);
-        probe.expect_eq(two.saturating_since(one), Duration::from_nanos(1), "the smallest period");
+        probe.expect_eq(
+            two.saturating_since(one),
+            Duration::from_nanos(1),
+            "the smallest period",
+        );
         Ok(())
+    })
+}
+
+/// Sleeps and timeouts of a few milliseconds by chance, so that many deadlines are equal: none is early,
+/// and a body that is done by its deadline gives its value.
+// proves: WVT-008 RP-TIME-001
+fn storm<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        r.region(async |inner| {
+            for _ in 0..8 {
+                let notes = probe.clone();
+                inner.spawn(async move |cx| {
+                    for _ in 0..5 {
+                        let millis = |draw: u64| Duration::from_millis(draw % 3);
+                        let (work, limit) = (millis(cx.random_u64()?), millis(cx.random_u64()?));
+                        let began = cx.now()?;
+                        let done = cx
+                            .timeout(limit, async |cx| Ok(cx.sleep(work).await?))
+                            .await;
+                        let took = cx.now()?.saturating_since(began);
+                        // A limit of nothing is over before the body begins.
+                        if work <= limit && limit > Duration::ZERO {
+                            notes.expect(done.is_ok(), "it was done in time, and timed out");
+                        }
+                        notes.expect(took >= work.min(limit), "it ended early");
+                        notes.expect(done.is_ok() || timed_out(done), "it failed otherwise");
+                    }
+                    Ok(())
+                })?;
+            }
+            Ok(())
+        })
+        .await
     })
 }

@@ -8,10 +8,26 @@ use crate::workspace::File;
 const LINES_MAX: usize = 700;
 
 /// Longer files, each one protocol.
-const LONG: &[Exception] = &[];
+const LONG: &[Exception] = &[
+    (
+        "tests/src/scenarios/cancellation.rs",
+        "the scenarios of one section of the contract, each a function of its own",
+    ),
+    (
+        "tests/src/scenarios/ownership.rs",
+        "the scenarios of one section of the contract, each a function of its own",
+    ),
+    (
+        "tests/src/scenarios/regions.rs",
+        "the scenarios of one section of the contract, each a function of its own",
+    ),
+];
 
 /// Where the host's clock may be read.
-const CLOCKS: &[Exception] = &[];
+const CLOCKS: &[Exception] = &[(
+    "tests/src/bin/seeds.rs",
+    "shows a person how fast the sweep goes; no decision depends on it",
+)];
 
 /// Where a thread may sleep.
 const SLEEPERS: &[Exception] = &[];

@@ -10,9 +10,10 @@
 //!   travel and has an entry in the region's ledger.
 //! - Receiving has one step ([`Receiver::recv`]) or two ([`Receiver::peek`]).
 //!
-//! Cost: one lock to reserve, one to commit, one to receive; [`Sender::send`] takes one for both
-//! steps, [`Receiver::recv_many`] one for a batch. Storage grows with what was ever queued at once
-//! and is made when a slot is reserved, so a commit does not allocate.
+//! Cost: one atomic step to reserve, one lock to commit, one atomic step to receive; the receiver takes
+//! the lock once for all that is queued. Where a task waits for a slot the lock counts the slots. Storage
+//! grows with what was ever queued at once, twice (one half is the receiver's), and is made when a slot is
+//! reserved, so a commit does not allocate.
 //!
 //! ```
 //! use asupersync_core::{CxBase, Error, channel::mpsc};
@@ -40,6 +41,7 @@
 //! | receiver dropped | `Closed` | give the value back | dropped |
 //! | last sender dropped | (none) | (an owned permit is a sender) | can be received |
 
+mod open;
 mod permit;
 mod receiver;
 mod sender;
@@ -49,15 +51,18 @@ pub use permit::{OwnedPermit, Permit};
 pub use receiver::{Item, Receiver};
 pub use sender::{ReserveError, SendError, Sender, TryReserveError, TrySendError};
 
+use crate::cx::CxBase;
 use crate::mutants::mutant;
 use crate::object::ObjectId;
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicUsize;
-use crate::wait::{Gate, Permits, Seat, WAITERS_MAX};
+use crate::wait::{Gate, Permits, Seat, WAITERS_MAX, release, wake_granted};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::num::NonZeroUsize;
+use core::ops::{Deref, DerefMut};
 use core::task::Waker;
+use open::OpenSlots;
 
 /// The largest capacity of a channel. Larger requests get this one.
 pub const CAPACITY_MAX: usize = (u32::MAX / 2) as usize;
@@ -86,6 +91,7 @@ pub fn channel_with_waiters<T>(
             receiver_gone: false,
             capacity,
         }),
+        open: OpenSlots::new(),
         senders: AtomicUsize::new(1),
         object: ObjectId::new(),
         capacity,
@@ -94,9 +100,11 @@ pub fn channel_with_waiters<T>(
 }
 
 pub(crate) struct State<T> {
-    /// Free slots. The others hold a value, belong to a permit, or are granted to a waiter.
+    /// The free slots that are not open, and who waits for some. All slots that are neither here nor
+    /// open hold a value, belong to a permit, or are granted to a waiter.
     slots: Permits,
-    /// Has room for every slot that is not free, hence a commit does not allocate.
+    /// Values that the receiver has not fetched. Has room for every slot that is open or in use,
+    /// hence a commit does not allocate.
     queue: VecDeque<T>,
     /// Where the receiver waits for a value.
     receiver: Seat,
@@ -106,16 +114,17 @@ pub(crate) struct State<T> {
 }
 
 impl<T> State<T> {
-    /// How many slots are not free.
+    /// How many slots are in use, while none is open.
     fn used(&self) -> u32 {
         self.capacity - self.slots.free()
     }
 
-    /// Whether nothing is queued and nothing can come.
+    /// Whether nothing is queued and nothing can come. A closed channel has no open slots.
     fn is_finished(&self) -> bool {
         self.queue.is_empty() && (self.senders_gone || (self.slots.is_closed() && self.used() == 0))
     }
 
+    #[inline]
     fn push(&mut self, value: T) -> Option<Waker> {
         self.queue.push_back(value);
         self.receiver.take()
@@ -124,6 +133,7 @@ impl<T> State<T> {
 
 pub(crate) struct Shared<T> {
     state: Mutex<State<T>>,
+    open: OpenSlots,
     /// How many senders there are, owned permits included.
     senders: AtomicUsize,
     object: ObjectId,
@@ -151,6 +161,92 @@ impl<T> Shared<T> {
         }
         Sent::Delivered
     }
+
+    /// Gives `n` slots back.
+    #[inline]
+    fn give(&self, n: u32, cx: Option<&CxBase>) {
+        if self.open.give(n) {
+            release(self, 0, cx);
+        }
+    }
+
+    /// [`give`](Self::give) for who holds the lock already.
+    #[inline]
+    fn give_locked(&self, state: &mut State<T>, n: u32) -> Given {
+        if !self.open.is_shut() {
+            // Nobody waits, and it stays open as long as we hold the lock.
+            let _ = self.open.give(n);
+            return Given::default();
+        }
+        // Nobody waits in the receiver's seat: the receiver is here.
+        state.slots.put(n);
+        let next = state.slots.grant_next();
+        let more = next.is_some() && state.slots.can_grant();
+        self.settle(state);
+        Given { next, more }
+    }
+
+    /// Opens the free slots if nobody waits for them and there is storage.
+    #[inline]
+    fn settle(&self, state: &mut State<T>) {
+        let free = state.slots.free();
+        if free > 0 && !state.slots.is_closed() && state.slots.waiters.is_empty() {
+            let room = state.queue.capacity().saturating_sub(state.used() as usize);
+            // Fits: no more than `free`.
+            let open = room.min(free as usize) as u32;
+            if open > 0 {
+                state.slots.set_free(free - open);
+                self.open.open(open);
+            }
+        }
+    }
+}
+
+/// Slots were given back under the lock; this is the sender whose turn it is.
+#[derive(Default)]
+#[must_use = "somebody was granted a slot and is to be woken"]
+struct Given {
+    next: Option<Waker>,
+    /// More senders can be granted slots.
+    more: bool,
+}
+
+impl Given {
+    #[inline]
+    fn wake<T>(self, shared: &Shared<T>, cx: Option<&CxBase>) {
+        if let Some(next) = self.next {
+            wake_granted(shared, next, self.more, cx);
+        }
+    }
+}
+
+/// The locked state with no slot open. Unlocking opens what is free.
+struct Counted<'a, T, G: DerefMut<Target = State<T>>> {
+    shared: &'a Shared<T>,
+    state: G,
+}
+
+impl<T, G: DerefMut<Target = State<T>>> Deref for Counted<'_, T, G> {
+    type Target = State<T>;
+
+    #[inline]
+    fn deref(&self) -> &State<T> {
+        &self.state
+    }
+}
+
+impl<T, G: DerefMut<Target = State<T>>> DerefMut for Counted<'_, T, G> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut State<T> {
+        &mut self.state
+    }
+}
+
+impl<T, G: DerefMut<Target = State<T>>> Drop for Counted<'_, T, G> {
+    #[inline]
+    fn drop(&mut self) {
+        self.shared.settle(&mut self.state);
+    }
 }
 
 impl<T> Gate for Shared<T> {
@@ -158,18 +254,27 @@ impl<T> Gate for Shared<T> {
     type Ask = ();
     type Taken = ();
 
-    fn state(&self) -> &Mutex<State<T>> {
-        &self.state
+    #[inline]
+    fn lock(&self) -> impl DerefMut<Target = State<T>> {
+        let mut state = self.state.lock();
+        state.slots.put(self.open.shut());
+        Counted {
+            shared: self,
+            state,
+        }
     }
 
+    #[inline]
     fn object(&self) -> &ObjectId {
         &self.object
     }
 
+    #[inline]
     fn permits(state: &mut State<T>) -> &mut Permits {
         &mut state.slots
     }
 
+    #[inline]
     fn units((): ()) -> u32 {
         1
     }
@@ -177,6 +282,7 @@ impl<T> Gate for Shared<T> {
     fn take(state: &mut State<T>) {
         let used = state.used() as usize;
         if state.queue.capacity() < used {
+            // The receiver's half holds values too, so the queue may be shorter than `used`.
             state.queue.reserve(used - state.queue.len());
         }
     }

@@ -4,7 +4,6 @@ use super::{Sender, Sent};
 use crate::cx::CxBase;
 use crate::mutants::mutant;
 use crate::obligation::{ObligationKind, ObligationToken};
-use crate::wait::release;
 use core::fmt;
 use core::mem;
 
@@ -57,10 +56,11 @@ impl<'a, T> Permit<'a, T> {
 }
 
 impl<T> Drop for Permit<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         self.cx.permit_resolved(&self.sender.shared.object, ObligationKind::SendPermit, false);
         if !mutant!(AbortKeepsSlot) {
-            release(&*self.sender.shared, 1, Some(self.cx));
+            self.sender.shared.give(1, Some(self.cx));
         }
     }
 }
@@ -122,7 +122,7 @@ impl<T> Drop for OwnedPermit<T> {
     fn drop(&mut self) {
         // The token's own drop aborts the entry.
         if self.holds_slot && !mutant!(AbortKeepsSlot) {
-            release(&*self.sender.shared, 1, None);
+            self.sender.shared.give(1, None);
         }
     }
 }

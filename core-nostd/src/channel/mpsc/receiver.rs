@@ -1,64 +1,58 @@
 //! `Receiver`: receiving in one step, in two, and in batches.
 
-use super::{RecvError, Shared, State, TryRecvError};
+use super::{Given, RecvError, Shared, State, TryRecvError};
 use crate::cx::CxBase;
-use crate::wait::{SeatWait, close, release, wake_granted};
+use crate::wait::{Gate, SeatWait, close};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 use core::ops::Deref;
-use core::task::Waker;
 
 /// The receiving end. There is one; dropping it closes the channel and drops what is queued.
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
+    /// The front of the queue, fetched under one lock. These values keep their slots until they are
+    /// taken one by one.
+    batch: VecDeque<T>,
 }
 
-/// Values that left the queue, and the sender whose turn it is for their slots.
-struct Freed<V> {
-    values: V,
-    /// Was granted a slot under the lock; to be woken.
-    next: Option<Waker>,
-    /// More senders can be granted slots.
-    more: bool,
-}
-
-impl<V> Freed<V> {
-    /// Gives `n` slots back and grants the first of them.
-    #[inline]
-    fn new<T>(state: &mut State<T>, values: V, n: u32) -> Self {
-        // Nobody waits in the receiver's seat: the receiver is here.
-        state.slots.put(n);
-        let next = state.slots.grant_next();
-        Self {
-            values,
-            more: next.is_some() && state.slots.can_grant(),
-            next,
-        }
-    }
-
-    #[inline]
-    fn wake<T>(self, shared: &Shared<T>, cx: Option<&CxBase>) -> V {
-        if let Some(next) = self.next {
-            wake_granted(shared, next, self.more, cx);
-        }
-        self.values
-    }
-}
-
-/// The first value. `Some(None)`: nothing will come any more.
+/// Fetches what is queued into `batch`, which is empty, and gives `n` slots back. `Some(None)`: nothing
+/// will come any more.
 #[inline]
-fn take_one<T>(state: &mut State<T>) -> Option<Option<Freed<T>>> {
-    match state.queue.pop_front() {
-        Some(value) => Some(Some(Freed::new(state, value, 1))),
-        None => state.is_finished().then_some(None),
+fn fetch<T>(
+    shared: &Shared<T>,
+    batch: &mut VecDeque<T>,
+    state: &mut State<T>,
+    n: u32,
+) -> Option<Option<Given>> {
+    if state.queue.is_empty() {
+        return state.is_finished().then_some(None);
     }
+    // The storage of the queue may not get smaller: commits rely on it.
+    if batch.capacity() < state.queue.capacity() {
+        batch.reserve_exact(state.queue.capacity());
+    }
+    mem::swap(batch, &mut state.queue);
+    Some(Some(shared.give_locked(state, n)))
 }
 
 impl<T> Receiver<T> {
     pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
-        Self { shared }
+        Self {
+            shared,
+            batch: VecDeque::new(),
+        }
+    }
+
+    /// The first value of the batch, which is not empty.
+    #[inline]
+    fn pop(&mut self) -> T {
+        match self.batch.pop_front() {
+            Some(value) => value,
+            None => unreachable!("a fetch that succeeds brings a value"),
+        }
     }
 
     /// Waits for a value and takes it.
@@ -70,8 +64,19 @@ impl<T> Receiver<T> {
     /// - [`RecvError::Cancelled`] if this task was asked to stop.
     /// - [`RecvError::Closed`] if nothing is queued and nothing can come.
     pub async fn recv(&mut self, cx: &CxBase) -> Result<T, RecvError> {
-        match self.wait(cx, take_one).await? {
-            Some(freed) => Ok(freed.wake(&self.shared, Some(cx))),
+        if !self.batch.is_empty() {
+            cx.poll_cancelled()?;
+            let value = self.pop();
+            self.shared.give(1, Some(cx));
+            return Ok(value);
+        }
+        let Self { shared, batch } = &mut *self;
+        match wait(shared, cx, |state| fetch(shared, batch, state, 1)).await? {
+            Some(given) => {
+                let value = self.pop();
+                given.wake(&self.shared, Some(cx));
+                Ok(value)
+            }
             None => Err(RecvError::closed(cx)),
         }
     }
@@ -82,9 +87,23 @@ impl<T> Receiver<T> {
     /// - [`TryRecvError::Empty`] if nothing is queued.
     /// - [`TryRecvError::Closed`] if nothing is queued and nothing can come.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        let found = take_one(&mut self.shared.state.lock());
+        if !self.batch.is_empty() {
+            let value = self.pop();
+            self.shared.give(1, None);
+            return Ok(value);
+        }
+        let found = fetch(
+            &self.shared,
+            &mut self.batch,
+            &mut self.shared.state.lock(),
+            1,
+        );
         match found {
-            Some(Some(freed)) => Ok(freed.wake(&self.shared, None)),
+            Some(Some(given)) => {
+                let value = self.pop();
+                given.wake(&self.shared, None);
+                Ok(value)
+            }
             Some(None) => Err(TryRecvError::Closed),
             None => Err(TryRecvError::Empty),
         }
@@ -100,19 +119,19 @@ impl<T> Receiver<T> {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub async fn peek(&mut self, cx: &CxBase) -> Result<Item<'_, T>, RecvError> {
-        let found = self
-            .wait(cx, |state| match state.queue.pop_front() {
-                Some(value) => Some(Some(value)),
-                None => state.is_finished().then_some(None),
-            })
-            .await?;
-        match found {
-            Some(value) => Ok(Item {
-                receiver: self,
-                value: Some(value),
-            }),
-            None => Err(RecvError::closed(cx)),
+        cx.poll_cancelled()?;
+        if self.batch.is_empty() {
+            let Self { shared, batch } = &mut *self;
+            match wait(shared, cx, |state| fetch(shared, batch, state, 0)).await? {
+                Some(given) => given.wake(shared, Some(cx)),
+                None => return Err(RecvError::closed(cx)),
+            }
         }
+        let value = Some(self.pop());
+        Ok(Item {
+            receiver: self,
+            value,
+        })
     }
 
     /// Waits for at least one value and appends up to `max` to `buffer`. Returns how many; zero only
@@ -129,22 +148,21 @@ impl<T> Receiver<T> {
         buffer: &mut Vec<T>,
         max: usize,
     ) -> Result<usize, RecvError> {
-        let found = self
-            .wait(cx, |state| {
-                let count = state.queue.len().min(max);
-                if count > 0 {
-                    buffer.extend(state.queue.drain(..count));
-                    // Fits: no more than the capacity.
-                    return Some(Some(Freed::new(state, count, count as u32)));
-                }
-                if max == 0 {
-                    return Some(Some(Freed::new(state, 0, 0)));
-                }
-                state.is_finished().then_some(None)
-            })
-            .await?;
-        match found {
-            Some(freed) => Ok(freed.wake(&self.shared, Some(cx))),
+        let Self { shared, batch } = self;
+        let look = |state: &mut State<T>| {
+            let count = drain(batch, buffer, max);
+            let count = count + drain(&mut state.queue, buffer, max - count);
+            if count == 0 && max > 0 {
+                return state.is_finished().then_some(None);
+            }
+            // Fits: no more than the capacity.
+            Some(Some((count, shared.give_locked(state, count as u32))))
+        };
+        match wait(shared, cx, look).await? {
+            Some((count, given)) => {
+                given.wake(shared, Some(cx));
+                Ok(count)
+            }
             None => Err(RecvError::closed(cx)),
         }
     }
@@ -162,7 +180,7 @@ impl<T> Receiver<T> {
 
     /// How many values are queued.
     pub fn len(&self) -> usize {
-        self.shared.state.lock().queue.len()
+        self.batch.len() + self.shared.state.lock().queue.len()
     }
 
     /// Whether no value is queued.
@@ -174,32 +192,42 @@ impl<T> Receiver<T> {
     pub fn capacity(&self) -> usize {
         self.shared.capacity as usize
     }
+}
 
-    /// Takes the receiver's seat until `look` finds something.
-    #[inline]
-    fn wait<'a, F, R>(&'a self, cx: &'a CxBase, look: F) -> SeatWait<'a, State<T>, F>
-    where
-        F: FnMut(&mut State<T>) -> Option<R>,
-    {
-        SeatWait::new(
-            &self.shared.state,
-            &self.shared.object,
-            cx,
-            |state| &mut state.receiver,
-            look,
-        )
+/// Moves the first `max` values.
+#[inline]
+fn drain<T>(from: &mut VecDeque<T>, to: &mut Vec<T>, max: usize) -> usize {
+    let count = from.len().min(max);
+    if count > 0 {
+        to.extend(from.drain(..count));
     }
+    count
+}
+
+/// Takes the receiver's seat until `look` finds something.
+#[inline]
+fn wait<'a, T, F, R>(shared: &'a Shared<T>, cx: &'a CxBase, look: F) -> SeatWait<'a, State<T>, F>
+where
+    F: FnMut(&mut State<T>) -> Option<R>,
+{
+    SeatWait::new(
+        &shared.state,
+        &shared.object,
+        cx,
+        |state| &mut state.receiver,
+        look,
+    )
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         let _values = {
-            let mut state = self.shared.state.lock();
+            let mut state = self.shared.lock();
             state.receiver_gone = true;
             state.slots.close();
             mem::take(&mut state.queue)
         };
-        // Senders first: dropping the values runs foreign code.
+        // Senders first: dropping the values, here and in the batch, runs foreign code.
         close(&*self.shared);
     }
 }
@@ -216,7 +244,7 @@ impl<T> fmt::Debug for Receiver<T> {
 #[must_use = "dropping an item puts the value back"]
 pub struct Item<'a, T> {
     receiver: &'a mut Receiver<T>,
-    /// Out of the queue while it is shown, so that no lock is held meanwhile; its slot stays taken.
+    /// Out of the batch while it is shown; its slot stays taken.
     value: Option<T>,
 }
 
@@ -226,7 +254,7 @@ impl<T> Item<'_, T> {
         let Some(value) = self.value.take() else {
             unreachable!("an item holds its value until it is taken")
         };
-        release(&*self.receiver.shared, 1, None);
+        self.receiver.shared.give(1, None);
         value
     }
 }
@@ -245,7 +273,7 @@ impl<T> Deref for Item<'_, T> {
 impl<T> Drop for Item<'_, T> {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
-            self.receiver.shared.state.lock().queue.push_front(value);
+            self.receiver.batch.push_front(value);
         }
     }
 }

@@ -156,7 +156,10 @@ impl<T> Sender<T> {
     /// - [`ReserveError::Closed`] if the receiver closed the channel or is gone.
     /// - [`ReserveError::TooManyWaiters`] if the channel bounds its waiters and has that many.
     pub async fn reserve<'a>(&'a self, cx: &'a CxBase) -> Result<Permit<'a, T>, ReserveError> {
-        Acquire::new(&*self.shared, cx, ()).await?;
+        cx.poll_cancelled()?;
+        if !self.shared.open.take() {
+            Acquire::new(&*self.shared, cx, ()).await?;
+        }
         Ok(Permit::new(self, cx))
     }
 
@@ -181,8 +184,8 @@ impl<T> Sender<T> {
     /// - [`TryReserveError::Full`] if the caller would have to wait.
     /// - [`TryReserveError::Closed`] if the receiver closed the channel or is gone.
     pub fn try_reserve<'a>(&'a self, cx: &'a CxBase) -> Result<Permit<'a, T>, TryReserveError> {
-        {
-            let mut state = self.shared.state.lock();
+        if !self.shared.open.take() {
+            let mut state = self.shared.lock();
             Shared::try_take(&mut state, ())?;
             Shared::take(&mut state);
         }
@@ -240,23 +243,20 @@ impl<T> Sender<T> {
         })
     }
 
-    /// Both steps under one lock.
+    /// Both steps, or the value back.
     #[inline]
     fn send_now(&self, value: T) -> Result<(), (T, Shut)> {
-        let waker = {
-            let mut state = self.shared.state.lock();
-            match Shared::try_take(&mut state, ()) {
-                Ok(()) => {
-                    Shared::take(&mut state);
-                    state.push(value)
-                }
-                Err(shut) => return Err((value, shut)),
+        if !self.shared.open.take() {
+            let mut state = self.shared.lock();
+            if let Err(shut) = Shared::try_take(&mut state, ()) {
+                return Err((value, shut));
             }
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+            Shared::take(&mut state);
         }
-        Ok(())
+        match self.shared.commit(value) {
+            Sent::Delivered => Ok(()),
+            Sent::Returned(value) => Err((value, Shut::Closed)),
+        }
     }
 
     /// Whether the receiver closed the channel or is gone.
