@@ -246,13 +246,16 @@ impl Lab {
     }
 
     /// Runs the program twice and adds a violation of [`Oracle::Determinism`] to the report of the first
-    /// run if the second differs. `make` gives the body of each run.
+    /// run if the second differs. `make` gives the body of each run. The second run finds other memory
+    /// free than the first, so that a program that orders by address differs too.
     pub fn run_twice<T, F>(&self, mut make: impl FnMut() -> F) -> LabReport<T>
     where
         F: AsyncFnOnce(&LocalRegion) -> Result<T, Error>,
     {
         let mut first = self.run(make());
+        let ballast = ballast();
         let second = self.run(make());
+        drop(ballast);
         if first.digest != second.digest || first.event_count != second.event_count {
             let divergence = match (&first.trace, &second.trace) {
                 (Some(first), Some(second)) => diff(first, second),
@@ -286,6 +289,16 @@ impl Lab {
         header.notes = notes;
         header
     }
+}
+
+/// Blocks of every size that a run may ask for: while they are held, it gets others.
+fn ballast() -> Vec<Vec<u8>> {
+    let small = (16..=1024).step_by(16);
+    let large = (1088..=8192).step_by(64);
+    small
+        .chain(large)
+        .flat_map(|size| (0..8).map(move |_| Vec::with_capacity(size)))
+        .collect()
 }
 
 /// The architecture that this was built for.

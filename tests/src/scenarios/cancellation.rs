@@ -34,7 +34,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("can/masks_nest_past_the_bound", masks_nest_past_the_bound),
     Scenario::new("can/mask_without_request_has_no_limit", mask_without_request_has_no_limit),
     Scenario::new("can/mask_past_its_limit_is_forced", mask_past_its_limit_is_forced),
-    Scenario::new("can/mask_past_its_limit_in_an_arm", mask_past_its_limit_in_an_arm)
+    Scenario::new("can/mask_past_its_limit_in_a_fiber", mask_past_its_limit_in_a_fiber)
         .after(one_was_forced),
     Scenario::new("can/mask_ends_with_the_cleanup_budget", mask_ends_with_the_cleanup_budget),
     Scenario::new("can/deaf_task_is_forced", deaf_task_is_forced).after(one_was_forced),
@@ -538,36 +538,33 @@ fn mask_past_its_limit_is_forced<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Ru
     })
 }
 
-/// The same in a race's loser takes the arm with it and nothing else.
+/// The same in a timeout's body, or in an arm of a race, takes that with it and nothing else.
 // proves: R-CAN-3 R-CAN-6
-fn mask_past_its_limit_in_an_arm<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+fn mask_past_its_limit_in_a_fiber<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     Box::pin(async move {
-        let notes = probe.clone();
+        let (up, notes) = (Flag::new(), probe.clone());
+        let started = up.clone();
         let watch = r.spawn(async move |cx| {
-            // The cleanup budget of `RaceLost` is 10 ms.
-            cx.sleep(Duration::from_millis(6)).await?;
-            notes.mark("6 ms");
+            started.raised().await;
+            // The cleanup budget of `Timeout` is 20 ms.
+            cx.sleep(Duration::from_millis(15)).await?;
+            notes.mark("15 ms");
             Ok(())
         })?;
-        let won = r
-            .race(
-                async |cx| {
-                    let _gone = probe.mark_on_drop("arm");
-                    let limit = Duration::from_millis(2);
-                    cx.masked(limit, async |cx| cx.sleep(LONG).await).await?;
-                    Ok(())
-                },
-                async |cx| {
-                    cx.sleep(Duration::from_micros(10)).await?;
-                    Ok("won")
-                },
-            )
-            .await?;
-        probe.expect_eq(won, Either::B("won"), "the race");
-        probe.mark("raced");
+        let ended = r
+            .timeout(Duration::from_micros(10), async |cx| {
+                let _gone = probe.mark_on_drop("fiber");
+                up.raise();
+                let limit = Duration::from_millis(1);
+                cx.masked(limit, async |cx| cx.sleep(LONG).await).await?;
+                Ok(())
+            })
+            .await;
+        probe.expect_eq(child_cancel(&ended), Some(CancelKind::Timeout), "the timeout");
+        probe.mark("returned");
         r.checkpoint()?;
         watch.join(r).await?;
-        probe.expect_marks(&["arm", "raced", "6 ms"]);
+        probe.expect_marks(&["fiber", "returned", "15 ms"]);
         Ok(())
     })
 }
@@ -788,15 +785,14 @@ fn losers_drain_first<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         let won = r
             .race(
                 async |cx| {
-                    up.raised().await;
                     let permit = tx.reserve(cx).await?;
+                    up.raised().await;
                     probe.expect(permit.send("winner").is_delivered(), "the winner's value");
                     Ok("won")
                 },
                 async |cx| {
                     up.raise();
                     // The slot is the winner's: this wait ends with the race.
-                    drop(cx.sleep(Duration::from_micros(1)).await);
                     let end = lost.reserve(cx).await.map(drop).map_err(Error::from);
                     probe.expect_eq(own_cancel(&end), Some(CancelKind::RaceLost), "the loser");
                     breathe().await;

@@ -166,8 +166,14 @@ impl<T> Shared<T> {
     #[inline]
     fn give(&self, n: u32, cx: Option<&CxBase>) {
         if self.open.give(n) {
-            release(self, 0, cx);
+            self.grant_given(cx);
         }
+    }
+
+    /// The slot was given back to a channel that is shut: looks who gets it.
+    #[cold]
+    fn grant_given(&self, cx: Option<&CxBase>) {
+        release(self, 0, cx);
     }
 
     /// [`give`](Self::give) for who holds the lock already.
@@ -181,9 +187,8 @@ impl<T> Shared<T> {
         // Nobody waits in the receiver's seat: the receiver is here.
         state.slots.put(n);
         let next = state.slots.grant_next();
-        let more = next.is_some() && state.slots.can_grant();
         self.settle(state);
-        Given { next, more }
+        Given(next)
     }
 
     /// Opens the free slots if nobody waits for them and there is storage.
@@ -202,20 +207,17 @@ impl<T> Shared<T> {
     }
 }
 
-/// Slots were given back under the lock; this is the sender whose turn it is.
+/// Slots were given back under the lock; this is the sender that got the first of them.
 #[derive(Default)]
 #[must_use = "somebody was granted a slot and is to be woken"]
-struct Given {
-    next: Option<Waker>,
-    /// More senders can be granted slots.
-    more: bool,
-}
+struct Given(Option<Waker>);
 
 impl Given {
+    /// `more`: several slots were given back, so there may be others to grant.
     #[inline]
-    fn wake<T>(self, shared: &Shared<T>, cx: Option<&CxBase>) {
-        if let Some(next) = self.next {
-            wake_granted(shared, next, self.more, cx);
+    fn wake<T>(self, shared: &Shared<T>, more: bool, cx: Option<&CxBase>) {
+        if let Some(next) = self.0 {
+            wake_granted(shared, next, more, cx);
         }
     }
 }

@@ -74,7 +74,7 @@ impl<T> Receiver<T> {
         match wait(shared, cx, |state| fetch(shared, batch, state, 1)).await? {
             Some(given) => {
                 let value = self.pop();
-                given.wake(&self.shared, Some(cx));
+                given.wake(&self.shared, false, Some(cx));
                 Ok(value)
             }
             None => Err(RecvError::closed(cx)),
@@ -101,7 +101,7 @@ impl<T> Receiver<T> {
         match found {
             Some(Some(given)) => {
                 let value = self.pop();
-                given.wake(&self.shared, None);
+                given.wake(&self.shared, false, None);
                 Ok(value)
             }
             Some(None) => Err(TryRecvError::Closed),
@@ -123,7 +123,7 @@ impl<T> Receiver<T> {
         if self.batch.is_empty() {
             let Self { shared, batch } = &mut *self;
             match wait(shared, cx, |state| fetch(shared, batch, state, 0)).await? {
-                Some(given) => given.wake(shared, Some(cx)),
+                Some(given) => given.wake(shared, false, Some(cx)),
                 None => return Err(RecvError::closed(cx)),
             }
         }
@@ -160,7 +160,7 @@ impl<T> Receiver<T> {
         };
         match wait(shared, cx, look).await? {
             Some((count, given)) => {
-                given.wake(shared, Some(cx));
+                given.wake(shared, count > 1, Some(cx));
                 Ok(count)
             }
             None => Err(RecvError::closed(cx)),
