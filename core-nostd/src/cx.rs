@@ -143,9 +143,12 @@ impl CxBase {
         }
         let task = &self.task;
         let kernel = &task.region.kernel;
-        kernel.emit(EventKind::CancelObserved, task.path, self.path().as_u64(), || {
-            reason.kind() as u64
-        });
+        kernel.emit(
+            EventKind::CancelObserved,
+            task.path,
+            self.path().as_u64(),
+            || reason.kind() as u64,
+        );
         if task.is_cancelled() || task.region.word.is_cancelled() {
             task.observe_cancel();
         }
@@ -335,12 +338,12 @@ impl CxBase {
             return Err(SpawnError::RegionClosed);
         }
         let index = self.task.cold().finalizers.lock().push(f);
-        self.task
-            .region
-            .kernel
-            .emit(EventKind::FinalizerAdded, self.task.path, self.task.path.as_u64(), || {
-                index
-            });
+        self.task.region.kernel.emit(
+            EventKind::FinalizerAdded,
+            self.task.path,
+            self.task.path.as_u64(),
+            || index,
+        );
         Ok(())
     }
 
@@ -471,7 +474,11 @@ impl<E: TaskError> Cx<E> {
     ///
     /// # Errors
     /// As [`region`](Self::region), in the first half of the pair.
-    pub async fn region_report<T, F>(&self, options: RegionOptions, f: F) -> (Result<T, E>, RegionReport)
+    pub async fn region_report<T, F>(
+        &self,
+        options: RegionOptions,
+        f: F,
+    ) -> (Result<T, E>, RegionReport)
     where
         F: AsyncFnOnce(&Region<E>) -> Result<T, E>,
     {

@@ -34,8 +34,8 @@ pub enum Either<A, B> {
 struct Fiber {
     open: OpenScope,
     force_at: Option<(Time, Countdown)>,
-    /// Where a fiber that was asked to stop is, for the trace.
-    phase: Phase,
+    /// Its body is gone.
+    has_ended: bool,
 }
 
 impl Fiber {
@@ -44,7 +44,7 @@ impl Fiber {
         Ok(Self {
             open: OpenScope::open(cx, cx.next_path(), ScopeKind::Fiber, None)?,
             force_at: None,
-            phase: Phase::Running,
+            has_ended: false,
         })
     }
 
@@ -55,28 +55,40 @@ impl Fiber {
         ))
     }
 
-    /// Asks the fiber to stop, and starts its cleanup budget.
+    /// Asks the fiber to stop, and starts its cleanup budget. One that has ended is left alone.
     fn cancel(&mut self, kind: CancelKind, message: &'static str) {
+        if self.has_ended {
+            return;
+        }
         if let Some(accepted) = self.open.cancel(kind, message) {
             self.force_at = Some((accepted.force_at, Countdown::default()));
-            self.phase = Phase::CancelRequested;
         }
     }
 
-    /// Tells the trace how far a fiber that was asked to stop has come: `Finalizing` when its body is
-    /// gone, `Done` when what waits for it goes on. The second without the first is a loser that was
-    /// not drained (R-CAN-6).
-    fn advance(&mut self, next: Phase) {
-        if self.phase == Phase::Running {
-            return;
+    /// The body is gone.
+    fn ended(&mut self) {
+        self.has_ended = true;
+        self.tell(Phase::CancelRequested, Phase::Finalizing);
+    }
+
+    /// What waits for the fiber goes on. If it had not ended, that is a loser left behind (R-CAN-6),
+    /// and the trace shows it.
+    fn left(&self) {
+        let before = if self.has_ended {
+            Phase::Finalizing
+        } else {
+            Phase::CancelRequested
+        };
+        self.tell(before, Phase::Done);
+    }
+
+    /// Traces the phases of a fiber that was asked to stop; the others have none.
+    fn tell(&self, before: Phase, now: Phase) {
+        if self.force_at.is_some() {
+            let scope = self.open.scope.path;
+            let kernel = &self.open.task().region.kernel;
+            kernel.emit(EventKind::PhaseChanged, scope, before as u64, || now as u64);
         }
-        let before = core::mem::replace(&mut self.phase, next);
-        let scope = self.open.scope.path;
-        self.open
-            .task()
-            .region
-            .kernel
-            .emit(EventKind::PhaseChanged, scope, before as u64, || next as u64);
     }
 
     /// Polls the fiber; `None` if it was forced.
@@ -92,14 +104,14 @@ impl Fiber {
             let path = self.open.scope.path;
             kernel.emit(EventKind::Forced, path, path.as_u64(), || 0);
             kernel.stats.forced.fetch_add(1, Ordering::Relaxed);
-            self.advance(Phase::Finalizing);
+            self.ended();
             return Poll::Ready(None);
         }
         match body.as_mut().as_pin_mut() {
             Some(future) => {
                 let output = core::task::ready!(future.poll(waker));
                 body.set(None);
-                self.advance(Phase::Finalizing);
+                self.ended();
                 Poll::Ready(Some(output))
             }
             None => Poll::Ready(None),
@@ -198,7 +210,7 @@ impl<E: TaskError> Cx<E> {
             fiber.poll(body.as_mut(), waker)
         })
         .await;
-        fiber.advance(Phase::Done);
+        fiber.left();
         fiber.end(end)
     }
 
@@ -321,8 +333,8 @@ impl<E: TaskError> Cx<E> {
             }
         })
         .await;
-        fiber_a.advance(Phase::Done);
-        fiber_b.advance(Phase::Done);
+        fiber_a.left();
+        fiber_b.left();
         Ok(Pair {
             a: end_a.unwrap_or_else(|| Err(fiber_a.without_value())),
             b: end_b.unwrap_or_else(|| Err(fiber_b.without_value())),
@@ -352,9 +364,12 @@ impl<E: TaskError> Cx<E> {
             return f(self).await;
         };
         let path = open.scope.path;
-        kernel.emit(EventKind::MaskEntered, self.task_path(), path.as_u64(), || {
-            u64::try_from(max.as_nanos()).unwrap_or(u64::MAX)
-        });
+        kernel.emit(
+            EventKind::MaskEntered,
+            self.task_path(),
+            path.as_u64(),
+            || u64::try_from(max.as_nanos()).unwrap_or(u64::MAX),
+        );
         let until = kernel.now().saturating_add(max);
         let cx = Cx::new(CxBase::new(self.task().clone(), Some(open.scope.clone())));
         let mut body = pin!(f(&cx));

@@ -38,8 +38,9 @@ impl Finalizers {
         F: FnOnce(Cx<Error>) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.0
-            .push(Box::new(move |cx| -> FinalizerFuture { Box::pin(finalizer(cx)) }));
+        self.0.push(Box::new(move |cx| -> FinalizerFuture {
+            Box::pin(finalizer(cx))
+        }));
         self.0.len() as u64 - 1
     }
 
@@ -134,12 +135,21 @@ impl FinalizerRun {
         let kernel = Arc::clone(&self.task.region.kernel);
         loop {
             let index = self.waiting.0.len().checked_sub(1)? as u64;
-            let position = if mutant!(FinalizersFifo) { 0 } else { index as usize };
+            let position = if mutant!(FinalizersFifo) {
+                0
+            } else {
+                index as usize
+            };
             let make = self.waiting.0.remove(position);
             if mutant!(FinalizerSkipped) && index == 0 {
                 return None;
             }
-            kernel.emit(EventKind::FinalizerStarted, self.owner, self.owner.as_u64(), || index);
+            kernel.emit(
+                EventKind::FinalizerStarted,
+                self.owner,
+                self.owner.as_u64(),
+                || index,
+            );
             let scope = Scope::finalizer(
                 self.owner.child(self.task.next_ordinal()),
                 self.home.clone(),
@@ -172,7 +182,14 @@ impl FinalizerRun {
         let kernel = Arc::clone(&self.task.region.kernel);
         let mut future = Some(future);
         let dropped = kernel.platform.guard(&mut || drop(future.take()));
-        self.record(index, if dropped.is_ok() { status } else { Status::Panicked });
+        self.record(
+            index,
+            if dropped.is_ok() {
+                status
+            } else {
+                Status::Panicked
+            },
+        );
     }
 
     fn record(&mut self, index: u64, status: Status) {
@@ -189,12 +206,12 @@ impl FinalizerRun {
                     .fetch_add(1, Ordering::Relaxed);
             }
         }
-        self.task
-            .region
-            .kernel
-            .emit(EventKind::FinalizerDone, self.owner, self.owner.as_u64(), || {
-                index | (status as u64) << 32
-            });
+        self.task.region.kernel.emit(
+            EventKind::FinalizerDone,
+            self.owner,
+            self.owner.as_u64(),
+            || index | (status as u64) << 32,
+        );
     }
 }
 

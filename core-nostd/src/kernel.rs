@@ -316,7 +316,11 @@ impl Kernel {
     }
 
     pub(crate) fn insert_task_deadline(&self, deadline: Time, task: TaskRef) -> TimerKey {
-        self.insert_timer(deadline, TimerClass::Cancel, TimerAction::TaskDeadline(task))
+        self.insert_timer(
+            deadline,
+            TimerClass::Cancel,
+            TimerAction::TaskDeadline(task),
+        )
     }
 
     pub(crate) fn insert_task_force(&self, deadline: Time, task: TaskRef) -> TimerKey {
@@ -351,7 +355,9 @@ impl Kernel {
                 break;
             };
             fired += 1;
-            self.emit(EventKind::TimerFired, PathId::NOBODY, 0, || deadline.as_nanos());
+            self.emit(EventKind::TimerFired, PathId::NOBODY, 0, || {
+                deadline.as_nanos()
+            });
             match action {
                 TimerAction::Wake(waker) => waker.wake(),
                 TimerAction::RegionDeadline(region) => {

@@ -13,11 +13,18 @@ macro_rules! mutant {
         }
         #[cfg(not(asupersync_mutants))]
         {
-            false
+            $crate::mutants::none_armed()
         }
     }};
 }
 pub(crate) use mutant;
+
+/// The constant behind [`mutant!`] in normal builds; a call, so that no lint folds what is around it.
+#[cfg(not(asupersync_mutants))]
+#[inline(always)]
+pub(crate) const fn none_armed() -> bool {
+    false
+}
 
 #[cfg(asupersync_mutants)]
 mod switch {
@@ -74,6 +81,8 @@ macro_rules! mutants {
                         | AdoptLooksThenCloses
                         | CommitLooksThenDelivers
                         | CommitLeavesLedgerFirst
+                        | TakeLooksFirst
+                        | GiveLooksFirst
                         | AbandonIgnoresSweep
                         | WaitNotRechecked
                         | SleepLooksFirst
@@ -201,6 +210,10 @@ mutants! {
     CommitLooksThenDelivers,
     /// breaks: R-REG-4 (loom) (an owned permit leaves the ledger before its value is delivered)
     CommitLeavesLedgerFirst,
+    /// breaks: R-OBL-1 (loom) (a sender looks for a free slot, then takes it)
+    TakeLooksFirst,
+    /// breaks: R-OBL-1 (loom) (a slot that comes back looks for waiters, then is put down)
+    GiveLooksFirst,
     /// breaks: R-OWN-1 (loom) (a queue slot is given up as if no sweep had claimed its task)
     AbandonIgnoresSweep,
     /// breaks: R-SCH-2 (loom) (a wait that registers does not look again under the lock)

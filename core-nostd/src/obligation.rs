@@ -176,8 +176,7 @@ impl ObligationToken {
 
     /// Whether the region gave up on it.
     pub fn is_revoked(&self) -> bool {
-        self.id
-            .is_none_or(|id| !self.region.has_obligation(id))
+        self.id.is_none_or(|id| !self.region.has_obligation(id))
     }
 
     /// The effect begins now: the region waits for it and revokes no more. Follow with `commit` or

@@ -103,15 +103,23 @@ impl Scope {
         }
         let kind = reason.kind();
         let accepted = self.word.request(reason, limit, &kernel.config)?;
-        kernel.emit(EventKind::CancelRequested, self.path, self.path.as_u64(), || {
-            kind as u64
-        });
+        kernel.emit(
+            EventKind::CancelRequested,
+            self.path,
+            self.path.as_u64(),
+            || kind as u64,
+        );
         Some(accepted)
     }
 
     /// Takes over what is asked of the scope's surroundings: of its parent scope, or, at the top,
     /// of the task (`own`). Masks, and what lies below them, take over nothing.
-    pub(crate) fn pull(&self, own: Option<&CancelReason>, own_limit: Option<Time>, config: &Config) {
+    pub(crate) fn pull(
+        &self,
+        own: Option<&CancelReason>,
+        own_limit: Option<Time>,
+        config: &Config,
+    ) {
         if matches!(self.kind, ScopeKind::Mask) && !mutant!(MaskLeaky) {
             return;
         }
@@ -236,7 +244,12 @@ impl OpenScope {
 
     /// Asks the scope to stop and passes that on to the scopes inside it.
     pub(crate) fn cancel(&self, kind: CancelKind, message: &'static str) -> Option<Accepted> {
-        let reason = CancelReason::new(kind, self.scope.path, self.task.region.kernel.now(), message);
+        let reason = CancelReason::new(
+            kind,
+            self.scope.path,
+            self.task.region.kernel.now(),
+            message,
+        );
         let accepted = self.scope.request(&self.task, reason, None);
         self.push_down();
         accepted

@@ -19,11 +19,7 @@ pub(crate) fn between_seq_cst() {
     atomic::fence(atomic::Ordering::SeqCst);
 }
 
-#[cfg(not(any(
-    feature = "parking_lot",
-    feature = "critical-section",
-    loom
-)))]
+#[cfg(not(any(feature = "parking_lot", feature = "critical-section", loom)))]
 compile_error!(
     "asupersync-core needs a lock: enable the feature `parking_lot` (hosts with threads) or `critical-section` (bare metal)"
 );
@@ -103,7 +99,10 @@ mod critical {
         type GuardMarker = GuardNoSend;
 
         fn lock(&self) {
-            assert!(self.try_lock(), "a kernel lock was taken twice by one context");
+            assert!(
+                self.try_lock(),
+                "a kernel lock was taken twice by one context"
+            );
         }
 
         fn try_lock(&self) -> bool {

@@ -135,7 +135,8 @@ where
     ended
 }
 
-/// Why `block_on` or shutdown did not return.
+/// Why `block_on` or shutdown did not return. Where panics do not unwind, neither is caught.
+#[cfg_attr(not(feature = "std"), allow(dead_code))]
 enum End {
     /// The engine gave up on the program.
     GivenUp,
@@ -144,6 +145,7 @@ enum End {
 }
 
 /// What the engine unwinds with when it gives up.
+#[cfg(feature = "std")]
 struct GiveUp;
 
 #[cfg(feature = "std")]

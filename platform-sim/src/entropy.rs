@@ -2,15 +2,22 @@
 //!
 //! Owns the generator and how one seed feeds several independent streams, so that drawing one more
 //! number for a fault does not change which task is picked next.
-//!
-//! # Version 1
-//!
-//! `splitmix64(state)`: `state += 0x9E3779B97F4A7C15`, then the finaliser of Steele, Lea and Flood
-//! (2014) over it. A stream `k` of seed `s` is xoshiro256** (Blackman and Vigna, 2018) whose four words are the
-//! first four outputs of splitmix64 started at `s ^ splitmix64(k)`. A number below `n` is the upper
-//! half of the 128-bit product of the next output and `n`.
+//! The specification stands at [`ENTROPY_VERSION`].
 
-/// The version of the specification above. Schedules of different versions are not comparable.
+/// The version of the numbers that a seed stands for. Schedules of different versions are not comparable.
+///
+/// # Version 1
+///
+/// `splitmix64`: `state += 0x9E3779B97F4A7C15`, then the finaliser of Steele, Lea and Flood (2014) over it.
+/// A stream `k` of seed `s` is xoshiro256** (Blackman and Vigna, 2018) whose four words are the first four
+/// outputs of splitmix64 started at `s ^ x`, where `x` is the first output of splitmix64 started at `k`.
+/// A number below `n` is the upper half of the 128-bit product of the next output and `n`.
+///
+/// Stream 1 chooses the next task, where there is more than one: a number below their count, an index into the
+/// runnable set, which is kept in the order of becoming runnable, and where the last one takes
+/// the place of the one taken out. Stream 2 draws faults: a number below 1000 at each step that may have one,
+/// and a second for the length of a delay. Stream 3 feeds the program: what the platform gives
+/// as entropy are the outputs of splitmix64 started at the first output of the stream.
 pub const ENTROPY_VERSION: u32 = 1;
 
 /// What the streams of a run are for; the numbers are part of the specification.

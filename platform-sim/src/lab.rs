@@ -17,6 +17,7 @@ use crate::engine::{self, Setup};
 use crate::entropy::ENTROPY_VERSION;
 use crate::monitor::Monitor;
 use crate::oracle::{Expectations, Oracle, Oracles};
+use crate::replay::ENTROPY_NOTE;
 use crate::report::LabReport;
 use crate::strategy::Strategy;
 
@@ -57,7 +58,9 @@ pub struct Lab {
 
 /// What is spawned into the root region before the body is polled.
 #[derive(Clone)]
-pub(crate) struct Root(Arc<dyn Fn(&Spawner<Error>) + Send + Sync>);
+pub(crate) struct Root(Arc<SpawnInto>);
+
+type SpawnInto = dyn Fn(&Spawner<Error>) + Send + Sync;
 
 impl Root {
     pub(crate) fn spawn(&self, spawner: &Spawner<Error>) {
@@ -275,19 +278,20 @@ impl Lab {
     }
 
     fn header(&self) -> Header {
-        let mut notes = vec![("entropy".to_string(), ENTROPY_VERSION.to_string())];
+        let mut notes = vec![(ENTROPY_NOTE.to_string(), ENTROPY_VERSION.to_string())];
         let options: Vec<(String, String)> = crate::replay::options_of(self);
         notes.extend(options);
-        let mut header = Header::default();
-        header.runtime_version = env!("CARGO_PKG_VERSION").into();
-        header.profile = "lab".into();
-        header.target = target().into();
-        header.seed = self.seed;
-        header.clock_mode = ClockMode::Virtual;
-        header.config_hash = self.config_hash();
-        header.scenario = self.scenario.clone();
-        header.notes = notes;
-        header
+        Header {
+            runtime_version: env!("CARGO_PKG_VERSION").into(),
+            profile: "lab".into(),
+            target: target().into(),
+            seed: self.seed,
+            clock_mode: ClockMode::Virtual,
+            config_hash: self.config_hash(),
+            scenario: self.scenario.clone(),
+            notes,
+            ..Header::default()
+        }
     }
 }
 

@@ -16,6 +16,9 @@ use crate::report::LabReport;
 use crate::schedule::Schedule;
 use crate::strategy::Strategy;
 
+/// The note of a header that says which version of the entropy its seed is for.
+pub(crate) const ENTROPY_NOTE: &str = "entropy";
+
 /// The settings of a lab as they stand in the header of its traces: the long options of the command line.
 /// What has its default is left out, except the strategy.
 pub(crate) fn options_of(lab: &Lab) -> Vec<(String, String)> {
@@ -96,18 +99,17 @@ impl Replay {
                 *value = strategy.name().to_string();
             }
         }
-        let expected = self.trace.header().config_hash;
-        let found = report
-            .trace
-            .as_ref()
-            .map(|trace| trace.header().config_hash);
-        let divergence = report
-            .trace
-            .as_ref()
-            .and_then(|found| diff(&self.trace, found));
+        let settings = |trace: &Trace| {
+            let notes = &trace.header().notes;
+            let entropy = notes.iter().find(|(name, _)| name == ENTROPY_NOTE);
+            (trace.header().config_hash, entropy.cloned())
+        };
+        let found = report.trace.as_ref();
+        let same_settings = found.map(settings) == Some(settings(&self.trace));
+        let divergence = found.and_then(|found| diff(&self.trace, found));
         ReplayReport {
             is_whole: self.trace.header().dropped == 0,
-            same_settings: found == Some(expected),
+            same_settings,
             divergence,
             report,
         }
@@ -123,7 +125,7 @@ pub struct ReplayReport<T = ()> {
     pub report: LabReport<T>,
     /// The first event that differs from the recording; `None`: the same run.
     pub divergence: Option<Divergence>,
-    /// Whether the kernel was configured as it was then.
+    /// Whether the kernel is configured as it was then, and the seed means what it meant.
     pub same_settings: bool,
     /// Whether the recording is whole; one whose beginning was dropped cannot be followed.
     pub is_whole: bool,

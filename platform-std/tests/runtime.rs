@@ -63,10 +63,13 @@ fn sleep_timeout_race_and_join() {
         let ended = ended.downcast_ref::<ChildEnded>().expect("foreign data");
         assert!(ended.is_timeout());
         let both = r
-            .join(async |_| Ok(1), async |cx| {
-                cx.yield_now().await?;
-                Ok(2)
-            })
+            .join(
+                async |_| Ok(1),
+                async |cx| {
+                    cx.yield_now().await?;
+                    Ok(2)
+                },
+            )
             .await?;
         assert_eq!(both, (1, 2));
         Ok(())

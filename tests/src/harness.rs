@@ -164,7 +164,10 @@ pub fn check(scenario: &Scenario, record: &Record, probe: &Probe) -> Vec<String>
         wrong.push(format!("{} tasks outlive the runtime", record.stats.live));
     }
     if record.stats.timers != 0 {
-        wrong.push(format!("{} timers outlive the runtime", record.stats.timers));
+        wrong.push(format!(
+            "{} timers outlive the runtime",
+            record.stats.timers
+        ));
     }
     if record.stats.leaked != scenario.leaks {
         wrong.push(format!(

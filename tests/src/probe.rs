@@ -39,7 +39,12 @@ impl Probe {
 
     /// How often `what` was written down.
     pub fn count(&self, what: &str) -> usize {
-        self.0.marks.lock().iter().filter(|mark| *mark == what).count()
+        self.0
+            .marks
+            .lock()
+            .iter()
+            .filter(|mark| *mark == what)
+            .count()
     }
 
     /// Notes a failure unless `holds`.
@@ -60,8 +65,14 @@ impl Probe {
     /// Notes a failure unless exactly these marks were written, in this order.
     pub fn expect_marks(&self, expected: &[&str]) {
         let found = self.marks();
-        let same = found.iter().map(String::as_str).eq(expected.iter().copied());
-        self.expect(same, format!("marks: found {found:?}, expected {expected:?}"));
+        let same = found
+            .iter()
+            .map(String::as_str)
+            .eq(expected.iter().copied());
+        self.expect(
+            same,
+            format!("marks: found {found:?}, expected {expected:?}"),
+        );
     }
 
     /// What was found wrong.

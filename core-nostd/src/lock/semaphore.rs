@@ -253,7 +253,8 @@ impl<'a> SemaphorePermit<'a> {
 impl Drop for SemaphorePermit<'_> {
     fn drop(&mut self) {
         // To give a lease back is its normal end, hence a commit.
-        self.cx.permit_resolved(&self.semaphore.object, ObligationKind::Lease, true);
+        self.cx
+            .permit_resolved(&self.semaphore.object, ObligationKind::Lease, true);
         release(self.semaphore, self.n, Some(self.cx));
     }
 }

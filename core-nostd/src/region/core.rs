@@ -126,7 +126,8 @@ impl RegionCore {
     }
 
     pub(crate) fn next_path(&self) -> PathId {
-        self.path.child(self.ordinal.fetch_add(1, Ordering::Relaxed))
+        self.path
+            .child(self.ordinal.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(crate) fn state(&self) -> RegionState {
@@ -141,10 +142,12 @@ impl RegionCore {
         }
         inner.state.0 = next;
         drop(inner);
-        self.kernel
-            .emit(EventKind::RegionState, self.path, self.path.as_u64(), || {
-                next as u64
-            });
+        self.kernel.emit(
+            EventKind::RegionState,
+            self.path,
+            self.path.as_u64(),
+            || next as u64,
+        );
     }
 
     pub(crate) fn set_host(&self, host: Option<TaskRef>) {
@@ -186,10 +189,12 @@ impl RegionCore {
         let Some(Accepted { force_at, .. }) = self.word.request(reason, limit, config) else {
             return;
         };
-        self.kernel
-            .emit(EventKind::CancelRequested, self.path, self.path.as_u64(), || {
-                kind as u64
-            });
+        self.kernel.emit(
+            EventKind::CancelRequested,
+            self.path,
+            self.path.as_u64(),
+            || kind as u64,
+        );
         if !mutant!(ClosingStillOpen) {
             let _ = self.gate.close();
         }
@@ -434,9 +439,10 @@ impl RegionCore {
 
     /// A task ended with borrowed permits that were forgotten, not dropped.
     pub(crate) fn permits_leaked(&self, task: PathId, count: u32) {
-        self.kernel.emit(EventKind::Leaked, task, task.as_u64(), || {
-            ObligationKind::SendPermit as u64
-        });
+        self.kernel
+            .emit(EventKind::Leaked, task, task.as_u64(), || {
+                ObligationKind::SendPermit as u64
+            });
         self.leaked(task, ObligationKind::SendPermit, u64::from(count), None);
     }
 

@@ -73,9 +73,12 @@ impl OpenRegion {
             .deadline
             .filter(|_| settings.budget.deadline != parent.budget.deadline);
         let kernel = Arc::clone(&parent.kernel);
-        kernel.emit(EventKind::RegionOpened, cx.task_path(), path.as_u64(), || {
-            parent.path.as_u64()
-        });
+        kernel.emit(
+            EventKind::RegionOpened,
+            cx.task_path(),
+            path.as_u64(),
+            || parent.path.as_u64(),
+        );
         for (is_granted, name) in edits {
             // The region is the actor: this is what it may do, not what somebody did.
             let kind = if is_granted {
@@ -102,7 +105,10 @@ impl OpenRegion {
     }
 
     fn body_cx(&self) -> CxBase {
-        CxBase::new(self.scope.task().clone(), Some(Arc::clone(&self.scope.scope)))
+        CxBase::new(
+            self.scope.task().clone(),
+            Some(Arc::clone(&self.scope.scope)),
+        )
     }
 
     fn poll_body<T, E, Fut>(
@@ -117,9 +123,12 @@ impl OpenRegion {
         if self.core.word.is_forced() {
             body.set(None);
             self.core.count_forced();
-            self.core
-                .kernel
-                .emit(EventKind::Forced, self.core.path, self.core.path.as_u64(), || 0);
+            self.core.kernel.emit(
+                EventKind::Forced,
+                self.core.path,
+                self.core.path.as_u64(),
+                || 0,
+            );
             return Poll::Ready(BodyEnd::Forced);
         }
         match body.as_mut().as_pin_mut() {
@@ -237,17 +246,25 @@ fn adopt(core: &Arc<RegionCore>, host: &TaskRef) {
         return;
     }
     if !mutant!(DroppedRegionForgets) {
-        core.cancel_itself(CancelKind::ParentCancelled, "the region's future was dropped");
+        core.cancel_itself(
+            CancelKind::ParentCancelled,
+            "the region's future was dropped",
+        );
     }
-    let Some(mut parent) = core.parent() else { return };
+    let Some(mut parent) = core.parent() else {
+        return;
+    };
     if mutant!(AdoptionUncounted)
         && let Some(grandparent) = parent.parent()
     {
         parent = grandparent;
     }
-    kernel.emit(EventKind::RegionAdopted, host.path, core.path.as_u64(), || {
-        parent.path.as_u64()
-    });
+    kernel.emit(
+        EventKind::RegionAdopted,
+        host.path,
+        core.path.as_u64(),
+        || parent.path.as_u64(),
+    );
     parent.count_adopted();
     spawn_closer(&parent, core);
 }
@@ -277,11 +294,12 @@ fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
         priority: 0,
         poll_quota: u32::MAX,
     };
-    parent
-        .kernel
-        .emit(EventKind::TaskSpawned, parent.path, with.path.as_u64(), || {
-            parent.path.as_u64()
-        });
+    parent.kernel.emit(
+        EventKind::TaskSpawned,
+        parent.path,
+        with.path.as_u64(),
+        || parent.path.as_u64(),
+    );
     let orphan = Orphan(Arc::clone(core));
     let path: PathId = core.path;
     let closer = run::spawn(with, move |task| {

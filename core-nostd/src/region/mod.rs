@@ -12,12 +12,12 @@ pub(crate) mod gate;
 mod inline;
 mod report;
 
-use alloc::borrow::Cow;
-use alloc::sync::Arc;
 use ::core::fmt;
 use ::core::future::Future;
 use ::core::marker::PhantomData;
 use ::core::ops::Deref;
+use alloc::borrow::Cow;
+use alloc::sync::Arc;
 
 use crate::budget::Budget;
 use crate::cancel::{CancelKind, CancelReason};
@@ -33,8 +33,8 @@ use crate::trace::EventKind;
 
 pub(crate) use self::core::RegionCore;
 pub use self::core::RegionState;
-pub use capability::{Capability, Entropy, Io, Spawn, Timing, Tracing};
 pub(crate) use capability::{Capabilities, hash_name};
+pub use capability::{Capability, Entropy, Io, Spawn, Timing, Tracing};
 pub use gate::CHILDREN_MAX;
 pub(crate) use inline::run_inline;
 pub(crate) use report::ChildEnd;
@@ -229,7 +229,11 @@ impl<E: TaskError> Region<E> {
     ///
     /// # Errors
     /// As [`spawn`](Self::spawn).
-    pub fn spawn_with<T, F, Fut>(&self, options: TaskOptions, f: F) -> Result<Task<T, E>, SpawnError>
+    pub fn spawn_with<T, F, Fut>(
+        &self,
+        options: TaskOptions,
+        f: F,
+    ) -> Result<Task<T, E>, SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
@@ -281,11 +285,12 @@ impl<E: TaskError> Region<E> {
         }
         let index = self.core.with_finalizers(|list| list.push(f));
         let adder = self.cx.path();
-        self.core
-            .kernel
-            .emit(EventKind::FinalizerAdded, adder, self.core.path.as_u64(), || {
-                index
-            });
+        self.core.kernel.emit(
+            EventKind::FinalizerAdded,
+            adder,
+            self.core.path.as_u64(),
+            || index,
+        );
         Ok(())
     }
 
@@ -348,7 +353,11 @@ impl<E: TaskError> Spawner<E> {
     ///
     /// # Errors
     /// As [`Region::spawn`].
-    pub fn spawn_with<T, F, Fut>(&self, options: TaskOptions, f: F) -> Result<Task<T, E>, SpawnError>
+    pub fn spawn_with<T, F, Fut>(
+        &self,
+        options: TaskOptions,
+        f: F,
+    ) -> Result<Task<T, E>, SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
@@ -484,7 +493,9 @@ struct Admission<'a> {
 impl<'a> Admission<'a> {
     #[inline]
     fn ask(core: &'a Arc<RegionCore>, place: Place) -> Result<Self, SpawnError> {
-        core.capabilities.find::<Spawn>().map_err(SpawnError::Denied)?;
+        core.capabilities
+            .find::<Spawn>()
+            .map_err(SpawnError::Denied)?;
         let background = place == Place::Background;
         if !core.gate.enter(background) {
             return Err(SpawnError::RegionClosed);
@@ -508,10 +519,12 @@ impl<'a> Admission<'a> {
     {
         let Self { core, place } = self;
         let budget = core.budget.meet(options.budget);
-        core.kernel
-            .emit(EventKind::TaskSpawned, core.kernel.polling(), path.as_u64(), || {
-                core.path.as_u64()
-            });
+        core.kernel.emit(
+            EventKind::TaskSpawned,
+            core.kernel.polling(),
+            path.as_u64(),
+            || core.path.as_u64(),
+        );
         let with = Construction {
             region: Arc::clone(core),
             path,
@@ -532,9 +545,9 @@ impl<'a> Admission<'a> {
 /// Notes what is the task's own: a name, a deadline nearer than the region's, a cost quota.
 #[inline]
 fn limit(task: &TaskRef, options: &TaskOptions, budget: &Budget) {
-    let own_deadline = budget
-        .deadline
-        .filter(|_| options.budget.deadline.is_some() && budget.deadline != task.region.budget.deadline);
+    let own_deadline = budget.deadline.filter(|_| {
+        options.budget.deadline.is_some() && budget.deadline != task.region.budget.deadline
+    });
     if options.name.is_none() && own_deadline.is_none() && budget.cost_quota.is_none() {
         return;
     }
@@ -563,9 +576,12 @@ pub(crate) fn cancel_task(
     let Some(accepted) = cold.cancel.request(reason, limit, &kernel.config) else {
         return;
     };
-    kernel.emit(EventKind::CancelRequested, task.path, task.path.as_u64(), || {
-        kind as u64
-    });
+    kernel.emit(
+        EventKind::CancelRequested,
+        task.path,
+        task.path.as_u64(),
+        || kind as u64,
+    );
     if !mutant!(ToldBeforeReason) {
         task.cancel();
     }

@@ -99,7 +99,12 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts a child's end. `true`: the policy cancels the siblings. What is not kept stays in
     /// `end`: a panic payload runs foreign code when it is dropped, and a lock is held here.
-    pub(crate) fn count(&mut self, end: &mut ChildEnd, policy: Policy, keeps_records: bool) -> bool {
+    pub(crate) fn count(
+        &mut self,
+        end: &mut ChildEnd,
+        policy: Policy,
+        keeps_records: bool,
+    ) -> bool {
         if end.closer {
             return false;
         }

@@ -169,14 +169,16 @@ impl Header {
     #[inline]
     pub(crate) fn permit_add(&self) {
         let count = self.permits.load(Ordering::Relaxed);
-        self.permits.store(count.saturating_add(1), Ordering::Relaxed);
+        self.permits
+            .store(count.saturating_add(1), Ordering::Relaxed);
     }
 
     /// One borrowed permit less.
     #[inline]
     pub(crate) fn permit_drop(&self) {
         let count = self.permits.load(Ordering::Relaxed);
-        self.permits.store(count.saturating_sub(1), Ordering::Relaxed);
+        self.permits
+            .store(count.saturating_sub(1), Ordering::Relaxed);
     }
 
     /// The borrowed permits that the body never resolved.
@@ -440,7 +442,9 @@ where
         let taken = unsafe { core::mem::replace(&mut *Self::stage(header), Stage::Empty) };
         if let Stage::Outcome(Outcome::Err(error)) = taken {
             // SAFETY: the cell is alive.
-            unsafe { header.as_ref() }.region.offer_error(Box::new(error));
+            unsafe { header.as_ref() }
+                .region
+                .offer_error(Box::new(error));
         }
     }
 
@@ -630,7 +634,12 @@ impl Runnable {
     #[doc(hidden)]
     pub fn inject_cancel(&self, message: &'static str) {
         let task = self.counted();
-        crate::region::cancel_task(&task, crate::cancel::CancelKind::User, task.path, message.into());
+        crate::region::cancel_task(
+            &task,
+            crate::cancel::CancelKind::User,
+            task.path,
+            message.into(),
+        );
     }
 
     fn counted(&self) -> TaskRef {

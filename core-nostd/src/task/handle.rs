@@ -227,4 +227,3 @@ impl<T, E> fmt::Debug for LocalTask<T, E> {
         self.task.fmt(f)
     }
 }
-

@@ -32,8 +32,8 @@ pub(crate) mod run;
 pub(crate) mod state;
 mod waker;
 
-pub use cell::{Header, Runnable};
 pub(crate) use cell::{Construction, Summary, TaskRef};
+pub use cell::{Header, Runnable};
 pub(crate) use cold::Cold;
 pub use handle::{LocalTask, Task};
 pub(crate) use list::{Member, MemberList, Told};

@@ -9,8 +9,8 @@ use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
 use super::cell::{
-    BACKGROUND, CLOSER, Cell, ENDED, ENROLLED, Ended, Header, POLLED, Runnable, TaskRef, WAS_ENROLLED, WAS_FORCED,
-    YIELDED, erased,
+    BACKGROUND, CLOSER, Cell, ENDED, ENROLLED, Ended, Header, POLLED, Runnable, TaskRef,
+    WAS_ENROLLED, WAS_FORCED, YIELDED, erased,
 };
 use super::handle::{LocalTask, Task};
 use super::state::{PendingAction, SweepAction};
@@ -39,10 +39,7 @@ pub enum Ran {
 }
 
 /// Makes a task, admitted by the caller, and queues it. `make` turns its context into its future.
-pub(crate) fn spawn<F, T, E>(
-    with: Construction,
-    make: impl FnOnce(TaskRef) -> F,
-) -> Task<T, E>
+pub(crate) fn spawn<F, T, E>(with: Construction, make: impl FnOnce(TaskRef) -> F) -> Task<T, E>
 where
     F: Future<Output = Result<T, E>>,
     E: TaskError,
@@ -108,7 +105,9 @@ fn decide(task: Runnable) -> Ran {
     let kernel = &region.kernel;
     let snapshot = header.state.transition_to_polling();
     let word_seen = region.word.load();
-    kernel.emit(EventKind::TaskPolled, header.path, 0, || header.lane() as u64);
+    kernel.emit(EventKind::TaskPolled, header.path, 0, || {
+        header.lane() as u64
+    });
 
     if header.has(ENDED) {
         return poll_finalizers(raw);
@@ -184,7 +183,12 @@ fn force(raw: NonNull<Header>) -> Ran {
         .region
         .kernel
         .emit(EventKind::Forced, header.path, header.path.as_u64(), || 0);
-    header.region.kernel.stats.forced.fetch_add(1, Ordering::Relaxed);
+    header
+        .region
+        .kernel
+        .stats
+        .forced
+        .fetch_add(1, Ordering::Relaxed);
     if mutant!(LeakAtForce) {
         let held = header.take_permits();
         if held > 0 {
@@ -243,7 +247,9 @@ fn settle(raw: NonNull<Header>) -> Ran {
     *header.cold().finalizing.lock() = Some(FinalizerRun::new(task, header.path, finalizers));
     match header.state.transition_to_pending(true) {
         // SAFETY: a yield always keeps the queue slot.
-        PendingAction::Idle | PendingAction::Again => Ran::Again(unsafe { Runnable::from_raw(raw) }),
+        PendingAction::Idle | PendingAction::Again => {
+            Ran::Again(unsafe { Runnable::from_raw(raw) })
+        }
     }
 }
 
@@ -336,7 +342,9 @@ fn enter_phase(header: &Header, next: Phase) {
         header
             .region
             .kernel
-            .emit(EventKind::PhaseChanged, header.path, before as u64, || next as u64);
+            .emit(EventKind::PhaseChanged, header.path, before as u64, || {
+                next as u64
+            });
     }
 }
 

@@ -123,7 +123,7 @@ impl State {
     /// A task under construction: held by its spawner as if it were being polled, with the
     /// references of the runtime, the handle and the `Cx`.
     pub fn spawning() -> Self {
-        Self(AtomicUsize::new(POLLING | HANDLE | 3 * REFERENCE))
+        Self(AtomicUsize::new(POLLING | HANDLE | (3 * REFERENCE)))
     }
 
     /// The flags now. `Acquire`: what was written before a flag was set is visible.
@@ -136,8 +136,7 @@ impl State {
     #[inline]
     pub fn transition_to_spawned(&self) {
         // Cancel news may have arrived meanwhile; both bits survive. Release publishes the future.
-        self.0
-            .fetch_xor(POLLING | SCHEDULED, Ordering::AcqRel);
+        self.0.fetch_xor(POLLING | SCHEDULED, Ordering::AcqRel);
     }
 
     /// Makes the task runnable (R-SCH-2: remembered once, one slot).
@@ -177,10 +176,7 @@ impl State {
 
     /// Makes the task runnable and forced.
     pub fn transition_to_forced(&self) -> WakeAction {
-        self.wake_action(
-            self.0
-                .fetch_or(SCHEDULED | NEWS | FORCED, Ordering::AcqRel),
-        )
+        self.wake_action(self.0.fetch_or(SCHEDULED | NEWS | FORCED, Ordering::AcqRel))
     }
 
     #[inline]
@@ -200,12 +196,10 @@ impl State {
             debug_assert!(current & SCHEDULED != 0 && current & (POLLING | DONE) == 0);
             let next = (current & !(SCHEDULED | NEWS)) | POLLING;
             // Acquire: sees what every waker did before its wake, which this poll answers.
-            match self.0.compare_exchange_weak(
-                current,
-                next,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
+            match self
+                .0
+                .compare_exchange_weak(current, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
                 Ok(_) => return Snapshot(current),
                 Err(now) => current = now,
             }
@@ -240,12 +234,10 @@ impl State {
             }
             let next = (current & !POLLING) | if again { SCHEDULED } else { 0 };
             // Release: the next poller, on whichever thread, sees what this poll wrote.
-            match self.0.compare_exchange_weak(
-                current,
-                next,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
+            match self
+                .0
+                .compare_exchange_weak(current, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
                 Ok(_) if again => return PendingAction::Again,
                 Ok(_) => return PendingAction::Idle,
                 Err(now) => current = now,

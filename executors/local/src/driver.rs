@@ -107,11 +107,7 @@ impl LocalDriver {
     ///
     /// # Errors
     /// As [`Driver::block_on`].
-    pub fn block_on<T, E, F>(
-        &mut self,
-        body: F,
-        mut idle: impl FnMut(Option<Time>),
-    ) -> Result<T, E>
+    pub fn block_on<T, E, F>(&mut self, body: F, mut idle: impl FnMut(Option<Time>)) -> Result<T, E>
     where
         E: TaskError,
         F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,

@@ -37,7 +37,11 @@ impl TimedLane {
     }
 
     pub(crate) fn push(&mut self, task: Runnable) {
-        let key = (Reverse(task.deadline()), task.priority(), Reverse(task.path()));
+        let key = (
+            Reverse(task.deadline()),
+            task.priority(),
+            Reverse(task.path()),
+        );
         self.heap.push(Entry { key, task });
     }
 

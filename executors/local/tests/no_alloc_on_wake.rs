@@ -130,7 +130,8 @@ fn wakes_and_turns_allocate_nothing() {
                 waker.wake_by_ref();
                 // The second one finds the task queued already.
                 waker.wake_by_ref();
-                waker.clone().wake();
+                let by_value = waker.clone();
+                by_value.wake();
             }
             run_dry(&mut driver);
         });

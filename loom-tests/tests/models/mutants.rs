@@ -53,6 +53,8 @@ caught! {
     acquire_not_rechecked: "permit::abort_vs_reserve", WaitNotRechecked, "deadlock";
     refusal_not_rechecked: "permit::receiver_drop_vs_reserve", WaitNotRechecked, "deadlock";
     last_sender_not_rechecked: "permit::last_sender_vs_recv", WaitNotRechecked, "deadlock";
+    take_looks_first: "permit::two_senders_vs_one_slot", TakeLooksFirst, "takes exactly one value";
+    give_looks_first: "permit::recv_vs_reserve", GiveLooksFirst, "deadlock";
     oneshot_looks_then_delivers: "oneshot::send_vs_receiver_drop", CommitLooksThenDelivers, "a delivered value goes with its sender";
     seat_not_rechecked: "oneshot::send_vs_recv", WaitNotRechecked, "deadlock";
     sender_drop_not_rechecked: "oneshot::sender_drop_vs_recv", WaitNotRechecked, "deadlock";

@@ -1,5 +1,6 @@
 //! A reserved slot: commit, abort and revoke, against the end of the receiver and of the region.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
@@ -27,7 +28,7 @@ fn reserve<T: Send + 'static>(rig: &mut Rig, sender: &mpsc::Sender<T>) -> OwnedP
 }
 
 fn channel<T>() -> (mpsc::Sender<T>, mpsc::Receiver<T>) {
-    mpsc::channel(std::num::NonZeroUsize::MIN)
+    mpsc::channel(NonZeroUsize::MIN)
 }
 
 // proves: R-OBL-1, R-OBL-3
@@ -120,6 +121,87 @@ fn last_sender_vs_recv() {
         for remote in remotes {
             remote.join().unwrap();
         }
+    });
+}
+
+/// A channel of `capacity` whose slots are open: the storage is there, and nobody waits.
+fn open(capacity: usize) -> (mpsc::Sender<u32>, mpsc::Receiver<u32>) {
+    let (sender, mut receiver) = mpsc::channel(NonZeroUsize::new(capacity).unwrap());
+    for value in 0..capacity {
+        sender.try_send(value as u32).unwrap();
+    }
+    while receiver.try_recv().is_ok() {}
+    (sender, receiver)
+}
+
+// One free slot, two senders, no lock.
+// proves: R-OBL-1
+#[test]
+fn two_senders_vs_one_slot() {
+    model("two_senders_vs_one_slot", || {
+        let (sender, mut receiver) = open(1);
+        let remotes = [7, 8].map(|value| {
+            let sender = sender.clone();
+            thread::spawn(move || usize::from(sender.try_send(value).is_ok()))
+        });
+        let mut sent = 0;
+        for remote in remotes {
+            sent += remote.join().unwrap();
+        }
+        assert_eq!(sent, 1, "one slot takes exactly one value");
+        assert!(receiver.try_recv().is_ok());
+        assert!(receiver.try_recv().unwrap_err().is_empty());
+    });
+}
+
+// A slot comes back while the sender that wants it begins to wait.
+// proves: R-OBL-1, R-SCH-2
+#[test]
+fn recv_vs_reserve() {
+    model("recv_vs_reserve", || {
+        let mut rig = Rig::new();
+        let (sender, mut receiver) = open(2);
+        assert!(sender.try_send(7).is_ok() && sender.try_send(8).is_ok());
+        // Fetches both and frees one slot: the next receive gives its slot back without the lock.
+        assert!(receiver.try_recv().is_ok());
+        assert!(sender.try_send(9).is_ok());
+        let task = rig
+            .spawner()
+            .spawn(|cx| async move {
+                drop(sender.reserve(&cx).await?);
+                Ok(())
+            })
+            .unwrap();
+        let remote = thread::spawn(move || {
+            assert!(receiver.try_recv().is_ok());
+            receiver
+        });
+        rig.run_until(|| task.is_finished());
+        drop(remote.join().unwrap());
+    });
+}
+
+// A value that was sent into a channel that closes is still there to be received.
+// proves: R-OBL-1
+#[test]
+fn send_vs_close() {
+    model("send_vs_close", || {
+        let (sender, mut receiver) = open(1);
+        let remote = thread::spawn(move || match sender.try_send(7) {
+            Ok(()) => true,
+            Err(error) => {
+                assert!(error.is_closed(), "{error}");
+                false
+            }
+        });
+        receiver.close();
+        let sent = remote.join().unwrap();
+        assert_eq!(
+            receiver.try_recv().is_ok(),
+            sent,
+            "sent and received differ"
+        );
+        assert!(receiver.try_recv().unwrap_err().is_closed());
     });
 }
 

@@ -3,7 +3,7 @@
 //! Owns the command line, the progress and the exit code: 0 only if no run lost a record, no oracle
 //! found anything, and every hundred seeds saw a cancel, a force and a timeout.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ struct Args {
 fn main() -> Result<ExitCode> {
     let args = Args::parse();
     let input = Input::read(&Input::path())?;
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
 
     let mut columns = Vec::new();
     let mut runs = match args.seed {
@@ -57,17 +59,20 @@ fn main() -> Result<ExitCode> {
     );
     println!("seed {run} once more: {}", replay(run, &args));
 
-    let mut complaints = uneventful(&runs);
+    let mut complaints = Vec::new();
     for column in &columns {
         complaints.extend(column.wrong().iter().map(|(seed, what)| match seed {
             Some(seed) => format!("seed {seed}: {what}\n  see it: {}", replay(*seed, &args)),
             None => format!("std: {what}"),
         }));
     }
-    complaints
-        .iter()
-        .take(SHOWN)
-        .for_each(|complaint| eprintln!("{complaint}"));
+    complaints.extend(uneventful(&runs));
+    for complaint in complaints.iter().take(SHOWN) {
+        eprintln!("{complaint}");
+    }
+    if let Some(more @ 1..) = complaints.len().checked_sub(SHOWN) {
+        eprintln!("and {more} more");
+    }
     Ok(match complaints.len() {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
@@ -109,19 +114,17 @@ fn look_at(input: &Input, runs: &mut [Run], args: &Args) -> Result<(u64, PathBuf
     let index = index.or(runs.iter().position(is_rich)).unwrap_or(0);
     let seed = runs[index].seed.context("the lab's runs have seeds")?;
     let (run, trace) = in_lab_twice(input, seed, args.records);
-    runs[index] = run;
+    let first = &mut runs[index];
+    if first.fingerprint != run.fingerprint {
+        first.wrong.push("another run when repeated".into());
+    } else if first.wrong.is_empty() {
+        first.wrong = run.wrong;
+    }
     let file = args.out.join(format!("seed-{seed}.perfetto.json"));
     let trace = trace.context("the lab keeps a trace")?;
-    write(&file, &picture::draw(&trace))?;
+    std::fs::write(&file, picture::draw(&trace))
+        .with_context(|| format!("cannot write {}", file.display()))?;
     Ok((seed, file))
-}
-
-fn write(file: &Path, text: &str) -> Result<()> {
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    }
-    std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn title(args: &Args) -> String {

@@ -93,8 +93,8 @@ impl Harness for LabHarness {
 
     fn run(&mut self, setup: Setup, body: Body, probe: &Probe) -> Record {
         let lab = self.lab.clone().allow_leaks(self.allows_leaks);
-        let report =
-            with_setup(lab, setup, probe).run(async |region: &LocalRegion| body(region, probe).await);
+        let report = with_setup(lab, setup, probe)
+            .run(async |region: &LocalRegion| body(region, probe).await);
         self.seen = Seen {
             fingerprint: report.fingerprint,
             digest: report.digest,

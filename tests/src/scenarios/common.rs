@@ -11,7 +11,10 @@ use core::task::{Poll, Waker};
 use core::time::Duration;
 
 use asupersync_core::internal::Mutex;
-use asupersync_core::{CancelKind, CancelReason, ChildEnded, Error, TaskError};
+use asupersync_core::{CancelKind, CancelReason, ChildEnded, Error, Outcome, TaskError};
+
+use crate::Probe;
+use crate::harness::Record;
 
 /// Longer than any scenario takes: what waits this long was forgotten.
 pub const LONG: Duration = Duration::from_secs(60);
@@ -44,12 +47,25 @@ pub fn own_cancel<T>(result: &Result<T, Error>) -> Option<CancelKind> {
     Some(result.as_ref().err()?.cancelled()?.reason().kind())
 }
 
+/// The kind of the cancel that a task ended with.
+pub fn why<T>(outcome: &Outcome<T, Error>) -> Option<CancelKind> {
+    match outcome {
+        Outcome::Cancelled(reason) => Some(reason.kind()),
+        _ => None,
+    }
+}
+
 /// What the panic that `result` reports of a child said.
 pub fn child_panic<T>(result: &Result<T, Error>) -> Option<&str> {
     match result.as_ref().err()?.downcast_ref::<ChildEnded>()? {
         ChildEnded::Panicked(payload) => Some(payload.message()),
         _ => None,
     }
+}
+
+/// A check after shutdown: one task, scope or finalizer was forced.
+pub fn one_was_forced(probe: &Probe, record: &Record) {
+    probe.expect_eq(record.stats.forced, 1, "forced");
 }
 
 /// Lets everybody else have a few turns.

@@ -6,11 +6,17 @@ mod capabilities;
 mod channels;
 mod common;
 mod determinism;
+mod dropped;
+mod finalizers;
+mod forcing;
 mod locks;
 mod obligations;
 mod ownership;
 mod panics;
+mod policies;
+mod races;
 mod regions;
+mod requests;
 mod scheduling;
 mod time;
 
@@ -20,8 +26,14 @@ use crate::Scenario;
 pub fn catalogue() -> alloc::vec::Vec<Scenario> {
     [
         ownership::SCENARIOS,
+        dropped::SCENARIOS,
         regions::SCENARIOS,
+        finalizers::SCENARIOS,
+        policies::SCENARIOS,
+        requests::SCENARIOS,
         cancellation::SCENARIOS,
+        forcing::SCENARIOS,
+        races::SCENARIOS,
         panics::SCENARIOS,
         obligations::SCENARIOS,
         capabilities::SCENARIOS,

@@ -1,4 +1,4 @@
-//! Ownership (R-OWN-*): who owns a task, who may spawn, what a dropped region leaves behind.
+//! Ownership (R-OWN-*): who owns a task, who may spawn, whose a `Cx` is. Dropped regions are in `dropped`.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -13,7 +13,9 @@ use asupersync_core::{
 };
 
 use super::by_hand::poll_once;
-use super::common::{Fault, Flag, LONG, breathe, child_cancel, child_panic, fault, own_cancel, select};
+use super::common::{
+    Fault, Flag, LONG, breathe, child_cancel, child_panic, fault, own_cancel, select,
+};
 use crate::Probe;
 use crate::harness::{Need, Run, Scenario};
 
@@ -21,30 +23,35 @@ use crate::harness::{Need, Run, Scenario};
 pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("own/closed_region_refuses", closed_region_refuses),
     Scenario::new("own/cancelled_region_refuses", cancelled_region_refuses),
-    Scenario::new("own/background_ends_with_the_scope", background_ends_with_the_scope),
+    Scenario::new(
+        "own/background_ends_with_the_scope",
+        background_ends_with_the_scope,
+    ),
     Scenario::new("own/background_failure_counts", background_failure_counts),
     Scenario::new("own/spawner_decides_the_owner", spawner_decides_the_owner),
     Scenario::new("own/spawner_keeps_nothing_open", spawner_keeps_nothing_open),
     Scenario::new("own/spawner_clones_are_equal", spawner_clones_are_equal),
     Scenario::new("own/admission_limit", admission_limit).capacity(3),
-    Scenario::new("own/admitted_work_is_never_refused", admitted_work_is_never_refused).capacity(33),
-    Scenario::new("own/full_runtime_still_cleans_up", full_runtime_still_cleans_up).capacity(2),
-    Scenario::new("own/draining_task_opens_cancelled", draining_task_opens_cancelled),
+    Scenario::new(
+        "own/admitted_work_is_never_refused",
+        admitted_work_is_never_refused,
+    )
+    .capacity(33),
+    Scenario::new(
+        "own/full_runtime_still_cleans_up",
+        full_runtime_still_cleans_up,
+    )
+    .capacity(2),
+    Scenario::new(
+        "own/draining_task_opens_cancelled",
+        draining_task_opens_cancelled,
+    ),
     Scenario::new("own/mask_opens_uncancelled", mask_opens_uncancelled),
-    Scenario::new("own/dropped_region_is_adopted", dropped_region_is_adopted),
-    Scenario::new("own/dropped_region_finalizes", dropped_region_finalizes),
-    Scenario::new("own/dropped_regions_close_inside_out", dropped_regions_close_inside_out),
-    Scenario::new("own/dropped_region_waits_for_tokens", dropped_region_waits_for_tokens),
-    Scenario::new("own/dropped_region_admits_nothing", dropped_region_admits_nothing),
-    Scenario::new("own/dropped_region_with_nothing_left", dropped_region_with_nothing_left),
-    Scenario::new("own/dropped_body_and_fibers_are_gone", dropped_body_and_fibers_are_gone),
-    Scenario::new("own/dropped_while_closing", dropped_while_closing),
-    Scenario::new("own/dropped_while_finalizing", dropped_while_finalizing),
-    Scenario::new("own/dropped_with_background_children", dropped_with_background_children),
-    Scenario::new("own/spawned_by_the_drop", spawned_by_the_drop),
-    Scenario::new("own/dropped_in_a_forced_task", dropped_in_a_forced_task),
     Scenario::new("own/handle_drop_keeps_the_task", handle_drop_keeps_the_task),
-    Scenario::new("own/cancelled_waiter_keeps_the_task", cancelled_waiter_keeps_the_task),
+    Scenario::new(
+        "own/cancelled_waiter_keeps_the_task",
+        cancelled_waiter_keeps_the_task,
+    ),
     Scenario::new("own/cx_in_another_task", cx_in_another_task).needs(&[Need::Unwind]),
     Scenario::new("own/cx_after_its_task", cx_after_its_task).needs(&[Need::Unwind]),
     Scenario::new("own/scopes_in_another_task", scopes_in_another_task).needs(&[Need::Unwind]),
@@ -63,9 +70,15 @@ fn closed_region_refuses<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             drop(kept);
             Ok(cx.sleep(Duration::from_millis(1)).await?)
         });
-        probe.expect(refused.is_err_and(|e| e.is_closed()), "the spawn was admitted");
+        probe.expect(
+            refused.is_err_and(|e| e.is_closed()),
+            "the spawn was admitted",
+        );
         let refused = spawner.spawn_background(async |_cx| Ok(()));
-        probe.expect(refused.is_err_and(|e| e.is_closed()), "the background was admitted");
+        probe.expect(
+            refused.is_err_and(|e| e.is_closed()),
+            "the background was admitted",
+        );
         probe.expect_marks(&["dropped"]);
         Ok(())
     })
@@ -86,13 +99,23 @@ fn cancelled_region_refuses<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a>
                     drop(kept);
                     Ok(())
                 });
-                probe.expect(refused.is_err_and(|e| e.is_closed()), "the spawn was admitted");
+                probe.expect(
+                    refused.is_err_and(|e| e.is_closed()),
+                    "the spawn was admitted",
+                );
                 let local = inner.spawn_local(async |_cx| Ok(()));
-                probe.expect(local.is_err_and(|e| e.is_closed()), "the local one was admitted");
+                probe.expect(
+                    local.is_err_and(|e| e.is_closed()),
+                    "the local one was admitted",
+                );
                 Ok(inner.checkpoint()?)
             })
             .await;
-        probe.expect_eq(child_cancel(&ended), Some(CancelKind::User), "the region's end");
+        probe.expect_eq(
+            child_cancel(&ended),
+            Some(CancelKind::User),
+            "the region's end",
+        );
         probe.expect_marks(&["dropped"]);
         Ok(())
     })
@@ -192,7 +215,10 @@ fn spawner_keeps_nothing_open<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'
             Ok(())
         })
         .await?;
-        probe.expect(kept.iter().all(|s| s.is_closed()), "a spawner says it is open");
+        probe.expect(
+            kept.iter().all(|s| s.is_closed()),
+            "a spawner says it is open",
+        );
         Ok(())
     })
 }
@@ -235,9 +261,11 @@ fn spawner_clones_are_equal<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a>
 fn admission_limit<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     Box::pin(async move {
         let go = Flag::new();
-        let waiting = |go: Flag| async move |_cx: Cx| {
-            go.raised().await;
-            Ok::<_, Error>(())
+        let waiting = |go: Flag| {
+            async move |_cx: Cx| {
+                go.raised().await;
+                Ok::<_, Error>(())
+            }
         };
         let first = r.spawn(waiting(go.clone()))?;
         let second = r.spawn(waiting(go.clone()))?;
@@ -247,12 +275,19 @@ fn admission_limit<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             drop(kept);
             Ok(())
         });
-        probe.expect(refused.is_err_and(|e| e.is_at_capacity()), "a third was admitted");
+        probe.expect(
+            refused.is_err_and(|e| e.is_at_capacity()),
+            "a third was admitted",
+        );
         probe.expect_marks(&["dropped"]);
         go.raise();
         first.join(r).await?;
         second.join(r).await?;
-        probe.expect_eq(r.spawn(async |_cx| Ok(7))?.join(r).await?, 7, "the next one");
+        probe.expect_eq(
+            r.spawn(async |_cx| Ok(7))?.join(r).await?,
+            7,
+            "the next one",
+        );
         Ok(())
     })
 }
@@ -272,10 +307,16 @@ fn admitted_work_is_never_refused<'a>(r: &'a LocalRegion, probe: &'a Probe) -> R
                 Ok(n)
             })?);
         }
-        probe.expect(r.spawn(async |_cx| Ok(())).is_err(), "more than the capacity");
+        probe.expect(
+            r.spawn(async |_cx| Ok(())).is_err(),
+            "more than the capacity",
+        );
         breathe().await;
         go.raise();
-        tasks.iter().step_by(2).for_each(|task| task.cancel("half of them"));
+        tasks
+            .iter()
+            .step_by(2)
+            .for_each(|task| task.cancel("half of them"));
         let mut ended = 0;
         for task in tasks {
             ended += u32::from(task.outcome(r).await?.severity() < Severity::Panicked);
@@ -302,7 +343,10 @@ fn full_runtime_still_cleans_up<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run
             });
             select(dropped, up.raised()).await;
             let full = outer.spawn(async |_cx| Ok(()));
-            probe.expect(full.is_err_and(|e| e.is_at_capacity()), "the runtime is not full");
+            probe.expect(
+                full.is_err_and(|e| e.is_at_capacity()),
+                "the runtime is not full",
+            );
             Ok(())
         })
         .await?;
@@ -330,7 +374,11 @@ fn draining_task_opens_cancelled<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Ru
                     Ok(())
                 })
                 .await;
-            notes.expect_eq(own_cancel(&opened), Some(CancelKind::ParentCancelled), "kind");
+            notes.expect_eq(
+                own_cancel(&opened),
+                Some(CancelKind::ParentCancelled),
+                "kind",
+            );
             Ok(asked?)
         })?;
         up.raised().await;
@@ -370,401 +418,6 @@ fn mask_opens_uncancelled<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         task.cancel("enough");
         probe.expect(task.outcome(r).await?.is_cancelled(), "the task's outcome");
         probe.expect_marks(&["saved"]);
-        Ok(())
-    })
-}
-
-/// A region whose future is dropped in a `select` asks its children to stop, and the region around it
-/// does not close before they have.
-// proves: R-OWN-3 R-REG-4 PO-OWN PO-REG WVT-001
-fn dropped_region_is_adopted<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
-    Box::pin(async move {
-        let options = RegionOptions::new().policy(Policy::CollectAll);
-        let (result, report) = r
-            .region_report(options, async |outer| {
-                let (up, notes) = (Flag::new(), probe.clone());
-                let raise = up.clone();
-                let dropped = outer.region(async |inner| {
-                    inner.spawn(async move |cx| {
-                        raise.raise();
-                        let end = cx.sleep(LONG).await.map_err(Error::from);
-                        let kind = Some(CancelKind::ParentCancelled);
-                        notes.expect_eq(own_cancel(&end), kind, "kind");
-                        breathe().await;
-                        notes.mark("drained");
-                        end
-                    })?;
-                    let _body = probe.mark_on_drop("body");
-                    pending::<Result<(), Error>>().await
-                });
-                select(dropped, up.raised()).await;
-                probe.mark("dropped");
-                Ok(())
-            })
-            .await;
-        result?;
-        probe.mark("closed");
-        probe.expect_marks(&["body", "dropped", "drained", "closed"]);
-        probe.expect_eq(report.adopted, 1, "adopted regions");
-        // Who closes it is no child of the program.
-        probe.expect_eq((report.ok, report.children.len()), (0, 0), "children");
-        Ok(())
-    })
-}
-
-/// The finalizers of a dropped region run on its closer: after its children, last in first out.
-// proves: R-OWN-3 R-REG-3
-fn dropped_region_finalizes<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
-    Box::pin(async move {
-        r.region(async |outer| {
-            let up = Flag::new();
-            let raise = up.clone();
-            let dropped = outer.region(async |inner| {
-                for name in ["first", "second", "third"] {
-                    let notes = probe.clone();
-                    inner.defer(async move |cx| {
-                        let rested = cx.sleep(Duration::from_micros(10)).await;
-                        notes.expect(rested.is_ok(), "a finalizer saw the cancel");
-                        notes.mark(name);
-                    })?;
-                }
-                let notes = probe.clone();
-                inner.spawn(async move |cx| {
-                    raise.raise();
-                    let end = cx.sleep(LONG).await;
-                    breathe().await;
-                    notes.mark("child");
-                    Ok(end?)
-                })?;
-                pending::<Result<(), Error>>().await
-            });
-            select(dropped, up.raised()).await;
-            Ok(())
-        })
-        .await?;
-        probe.mark("closed");
-        probe.expect_marks(&["child", "third", "second", "first", "closed"]);
-        Ok(())
-    })
-}
-
-/// Regions inside a dropped region close first, each with its own children and finalizers.
-// proves: R-OWN-3 R-REG-3 R-REG-4 PO-REG
-fn dropped_regions_close_inside_out<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
-    Box::pin(async move {
-        r.region(async |outer| {
-            let up = Flag::new();
-            let raise = up.clone();
-            let dropped = outer.region(async |middle| {
-                let notes = probe.clone();
-                middle.defer(async move |_cx| notes.mark("middle finalizer"))?;
-                middle
-                    .region(async |inner| {
-                        let notes = probe.clone();
-                        inner.defer(async move |_cx| {
-                            breathe().await;
-                            notes.mark("inner finalizer");
-                        })?;
-                        let notes = probe.clone();
-                        inner.spawn(async move |cx| {
-                            raise.raise();
-                            let end = cx.sleep(LONG).await;
-                            breathe().await;
-                            notes.mark("inner child");
-                            Ok(end?)
-                        })?;
-                        pending::<Result<(), Error>>().await
-                    })
-                    .await
-            });
-            select(dropped, up.raised()).await;
-            Ok(())
-        })
-        .await?;
-        probe.mark("closed");
-        probe.expect_marks(&["inner child", "inner finalizer", "middle finalizer", "closed"]);
-        Ok(())
-    })
-}
-
-/// A dropped region with an open obligation keeps the region around it open until that is resolved.
-// proves: R-OWN-3 R-REG-4
-fn dropped_region_waits_for_tokens<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
-    Box::pin(async move {
-        let (tx, mut rx) = oneshot::channel();
-        let (closing, notes) = (Flag::new(), probe.clone());
-        let go = closing.clone();
-        let holder = r.spawn(async move |cx| {
-            let token: asupersync_core::ObligationToken = rx.recv(&cx).await?;
-            go.raised().await;
-            breathe().await;
-            notes.mark("resolved");
-            notes.expect(token.commit(), "it was revoked");
-            Ok(())
-        })?;
-        r.region(async |outer| {
-            let dropped = outer.region(async |inner| {
-                probe.expect(tx.send(inner.io_op()?).is_delivered(), "the token came back");
-                pending::<Result<(), Error>>().await
-            });
-            select(dropped, breathe()).await;
-            closing.raise();
-            Ok(())
-        })
-        .await?;
-        probe.mark("closed");
-        holder.join(r).await?;
-        probe.expect_marks(&["resolved", "closed"]);
-        Ok(())
-    })
-}
-
-/// A region whose future was dropped admits nobody, though its children still drain.
-// proves: R-OWN-2 R-OWN-3
-fn dropped_region_admits_nothing<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
-    Box::pin(async move {
-        let (up, mut kept) = (Flag::new(), None);
-        let raise = up.clone();
-        let dropped = r.region(async |inner| {
-            kept = Some(inner.spawner());
-            inner.spawn(async move |cx| {
-                raise.raise();
-                Ok(cx.sleep(LONG).await?)
-            })?;
-            pending::<Result<(), Error>>().await
-        });
-        select(dropped, up.raised()).await;
-        let refused = kept.map(|spawner| spawner.spawn(async |_cx| Ok(())));
-        let closed = refused.is_some_and(|spawned| spawned.is_err_and(|e| e.is_closed()));
-        probe.expect(closed, "a dropped region admits");
-        Ok(())
-    })
-}
-
-/// A dropped region in which nothing is left needs no closer: there is nothing to adopt.
-// proves: R-OWN-3
-fn dropped_region_with_nothing_left<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
-    Box::pin(async move {
-        let (result, report) = r
-            .region_report(RegionOptions::new(), async |outer| {
-                let up = Flag::new();
-                let dropped = outer.region(async |inner| {
-                    inner.spawn(async |_cx| Ok(()))?.join(inner).await?;
-                    up.raise();
-                    pending::<Result<(), Error>>().await
-                });
-                select(dropped, up.raised()).await;
-                // Never polled: it was never opened.
-                drop(outer.region(async |_inner| Ok(())));
-                Ok(())
-            })
-            .await;
-        result?;
-        probe.expect_eq(report.adopted, 0, "adopted regions");
-        Ok(())
-    })
-}
-
-/// Dropping a region drops its body and every fiber in it before the drop returns.
-// proves: R-OWN-3
-fn dropped_body_and_fibers_are_gone<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
-    Box::pin(async move {
-        let dropped = r.region(async |inner| {
-            let _body = probe.mark_on_drop("body");
-            inner
-                .race(
-                    async |cx| {
-                        let _arm = probe.mark_on_drop("arm a");
-                        Ok(cx.sleep(LONG).await?)
-                    },
-                    async |cx| {
-                        let _arm = probe.mark_on_drop("arm b");
-                        cx.masked(LONG, async |cx| cx.sleep(LONG).await).await?;
-                        Ok(())
-                    },
-                )
-                .await?;
-            Ok(())
-        });
-        select(dropped, breathe()).await;
-        probe.mark("after");
-        let marks = probe.marks();
-        probe.expect_eq(marks.len(), 4, "marks");
-        probe.expect_eq(marks.last().map(|m| m == "after"), Some(true), "the drop was late");
-        probe.expect_eq(marks.get(2).map(|m| m == "body"), Some(true), "the body went first");
-        Ok(())
-    })
-}
-
-/// A region that is dropped while it waits for its children asks them then.
-// proves: R-OWN-3 R-REG-1
-fn dropped_while_closing<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
-    Box::pin(async move {
-        r.region(async |outer| {
-            let (up, notes) = (Flag::new(), probe.clone());
-            let raise = up.clone();
-            let dropped = outer.region(async |inner| {
-                let spawner = inner.spawner();
-                inner.spawn(async move |cx| {
-                    while !spawner.is_closed() {
-                        cx.yield_now().await?;
-                    }
-                    raise.raise();
-                    let end = cx.sleep(LONG).await;
-                    notes.expect(end.is_err(), "it was not asked");
-                    breathe().await;
-                    notes.mark("drained");
-                    Ok(end?)
-                })?;
-                Ok("returned")
-            });
-            let value = select(dropped, up.raised()).await;
-            probe.expect(value.is_none(), "the value came before the children had ended");
-            Ok(())
-        })
-        .await?;
-        probe.mark("closed");
-        probe.expect_marks(&["drained", "closed"]);
-        Ok(())
-    })
-}
-
-/// A region that is dropped while its finalizers run loses the one under way, which counts as forced; the
-/// others run on the closer.
-// proves: R-OWN-3 R-REG-3
-fn dropped_while_finalizing<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
-    Box::pin(async move {
-        r.region(async |outer| {
-            let up = Flag::new();
-            let raise = up.clone();
-            let dropped = outer.region(async |inner| {
-                for name in ["first", "second"] {
-                    let notes = probe.clone();
-                    inner.defer(async move |cx| {
-                        let rested = cx.sleep(Duration::from_micros(10)).await;
-                        notes.expect(rested.is_ok(), "a finalizer saw the cancel");
-                        notes.mark(name);
-                    })?;
-                }
-                let notes = probe.clone();
-                inner.defer(async move |_cx| {
-                    let _gone = notes.mark_on_drop("under way");
-                    raise.raise();
-                    pending::<()>().await;
-                })?;
-                let notes = probe.clone();
-                inner.defer(async move |_cx| notes.mark("before"))?;
-                Ok(())
-            });
-            select(dropped, up.raised()).await;
-            probe.mark("dropped");
-            Ok(())
-        })
-        .await?;
-        probe.mark("closed");
-        let expected = ["before", "under way", "dropped", "second", "first", "closed"];
-        probe.expect_marks(&expected);
-        Ok(())
-    })
-}
-
-/// Background children of a dropped region are asked, and waited for, like the others.
-// proves: R-OWN-1 R-OWN-3
-fn dropped_with_background_children<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
-    Box::pin(async move {
-        r.region(async |outer| {
-            let (up, notes) = (Flag::new(), probe.clone());
-            let raise = up.clone();
-            let dropped = outer.region(async |inner| {
-                inner.spawn_background(async move |cx| {
-                    raise.raise();
-                    let end = cx.sleep(LONG).await;
-                    breathe().await;
-                    notes.mark("background");
-                    Ok(end?)
-                })?;
-                pending::<Result<(), Error>>().await
-            });
-            select(dropped, up.raised()).await;
-            Ok(())
-        })
-        .await?;
-        probe.mark("closed");
-        probe.expect_marks(&["background", "closed"]);
-        Ok(())
-    })
-}
-
-/// Spawns when it is dropped.
-struct SpawnOnDrop(Spawner<Error>, Probe);
-
-impl Drop for SpawnOnDrop {
-    fn drop(&mut self) {
-        let notes = self.1.clone();
-        let kept = notes.mark_on_drop("dropped");
-        let late = self.0.spawn(async move |cx| {
-            let _kept = kept;
-            cx.checkpoint()?;
-            notes.mark("slept through");
-            Ok(())
-        });
-        self.1.expect(late.is_ok_and(|task| !task.is_finished()), "it was refused");
-    }
-}
-
-/// A task spawned by the very drop of the region's body is still the region's: it is asked and waited for.
-// proves: R-OWN-2 R-OWN-3 PO-OWN
-fn spawned_by_the_drop<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
-    Box::pin(async move {
-        r.region(async |outer| {
-            let dropped = outer.region(async |inner| {
-                let _late = SpawnOnDrop(inner.spawner(), probe.clone());
-                pending::<Result<(), Error>>().await
-            });
-            select(dropped, breathe()).await;
-            Ok(())
-        })
-        .await?;
-        probe.mark("closed");
-        probe.expect_marks(&["dropped", "closed"]);
-        Ok(())
-    })
-}
-
-/// A forced task loses its inline region half-way; what that leaves is closed by the task's own region.
-// proves: R-OWN-3 R-CAN-4 PO-OWN
-fn dropped_in_a_forced_task<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
-    Box::pin(async move {
-        let (result, report) = r
-            .region_report(RegionOptions::new(), async |outer| {
-                let (up, notes) = (Flag::new(), probe.clone());
-                let raise = up.clone();
-                let task = outer.spawn(async move |cx| {
-                    cx.region(async |inner| {
-                        let finalizer = notes.clone();
-                        inner.defer(async move |_cx| finalizer.mark("finalizer"))?;
-                        inner.spawn(async move |cx| {
-                            raise.raise();
-                            let end = cx.sleep(LONG).await;
-                            notes.mark("child");
-                            Ok(end?)
-                        })?;
-                        // Deaf: neither it nor its region can be asked.
-                        cx.masked(LONG, async |_cx| pending::<()>().await).await;
-                        Ok(())
-                    })
-                    .await
-                })?;
-                up.raised().await;
-                task.cancel("enough");
-                probe.expect(task.outcome(outer).await?.is_cancelled(), "the outcome");
-                Ok(())
-            })
-            .await;
-        result?;
-        probe.mark("closed");
-        probe.expect_marks(&["child", "finalizer", "closed"]);
-        probe.expect_eq(report.cancelled, 1, "cancelled children");
         Ok(())
     })
 }
@@ -815,9 +468,15 @@ fn cancelled_waiter_keeps_the_task<'a>(r: &'a LocalRegion, probe: &'a Probe) -> 
             Ok("value")
         })?;
         let timed = r
-            .timeout(Duration::from_millis(1), async |cx| Ok(task.wait(cx).await?.into_result()?))
+            .timeout(Duration::from_millis(1), async |cx| {
+                Ok(task.wait(cx).await?.into_result()?)
+            })
             .await;
-        probe.expect_eq(child_cancel(&timed), Some(CancelKind::Timeout), "the waiter's end");
+        probe.expect_eq(
+            child_cancel(&timed),
+            Some(CancelKind::Timeout),
+            "the waiter's end",
+        );
         probe.expect(!task.is_finished(), "the task ended");
         go.raise();
         probe.expect_eq(task.join(r).await?, "value", "the task's value");
@@ -893,11 +552,13 @@ fn scopes_in_another_task<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         Box::pin(async move {
             match scope {
                 0 => cx.region(async |_| pending().await).await,
-                1 => cx.race(async |_| pending::<Result<(), Error>>().await, async |_| {
-                    pending::<Result<(), Error>>().await
-                })
-                .await
-                .map(drop),
+                1 => cx
+                    .race(
+                        async |_| pending::<Result<(), Error>>().await,
+                        async |_| pending::<Result<(), Error>>().await,
+                    )
+                    .await
+                    .map(drop),
                 2 => cx.timeout(LONG, async |_| pending().await).await,
                 _ => cx.masked(LONG, async |_| pending().await).await,
             }
@@ -931,7 +592,6 @@ fn scopes_in_another_task<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
 }
 
 /// A task that joins its own handle is told so, instead of waiting for ever.
-// proves: R-OWN-4
 fn join_of_self<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     Box::pin(async move {
         let ended = r

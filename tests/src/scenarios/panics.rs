@@ -18,10 +18,19 @@ pub const SCENARIOS: &[Scenario] = &[
     panics("pan/task_panic_is_an_outcome", task_panic_is_an_outcome),
     panics("pan/panic_cancels_siblings", panic_cancels_siblings),
     panics("pan/panic_outweighs_everything", panic_outweighs_everything),
-    panics("pan/finalizers_run_after_a_panic", finalizers_run_after_a_panic),
+    panics(
+        "pan/finalizers_run_after_a_panic",
+        finalizers_run_after_a_panic,
+    ),
     panics("pan/finalizer_panics", finalizer_panics),
-    panics("pan/drop_of_a_forced_future_panics", drop_of_a_forced_future_panics),
-    panics("pan/drop_of_an_unpolled_future_panics", drop_of_an_unpolled_future_panics),
+    panics(
+        "pan/drop_of_a_forced_future_panics",
+        drop_of_a_forced_future_panics,
+    ),
+    panics(
+        "pan/drop_of_an_unpolled_future_panics",
+        drop_of_an_unpolled_future_panics,
+    ),
     panics("pan/dependents_go_on", dependents_go_on),
     panics("pan/region_body_panics", region_body_panics),
     panics("pan/arm_panics", arm_panics),
@@ -60,8 +69,16 @@ fn task_panic_is_an_outcome<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a>
                     cx.yield_now().await?;
                     panic!("{}", "late")
                 })?;
-                probe.expect_eq(said(&early.outcome(inner).await?), Some("early"), "first poll");
-                probe.expect_eq(said(&late.outcome(inner).await?), Some("late"), "second poll");
+                probe.expect_eq(
+                    said(&early.outcome(inner).await?),
+                    Some("early"),
+                    "first poll",
+                );
+                probe.expect_eq(
+                    said(&late.outcome(inner).await?),
+                    Some("late"),
+                    "second poll",
+                );
                 let after = inner.spawn(async |_cx| Ok("alive"))?;
                 probe.expect_eq(after.join(inner).await?, "alive", "the next task");
                 Ok(())
@@ -70,7 +87,11 @@ fn task_panic_is_an_outcome<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a>
         probe.expect(child_panic(&ended).is_some(), "the region hid the panics");
         probe.expect_eq((report.ok, report.panicked), (1, 2), "children");
         let panicked = |c: &&ChildRecord| c.severity == Severity::Panicked;
-        probe.expect_eq(report.children.iter().filter(panicked).count(), 2, "records");
+        probe.expect_eq(
+            report.children.iter().filter(panicked).count(),
+            2,
+            "records",
+        );
         Ok(())
     })
 }
@@ -120,12 +141,18 @@ fn panic_outweighs_everything<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'
                 })?;
                 up.raised().await;
                 task.cancel("enough");
-                let outcome = inner.masked(LONG, async |cx| task.outcome(cx).await).await?;
+                let outcome = inner
+                    .masked(LONG, async |cx| task.outcome(cx).await)
+                    .await?;
                 probe.expect_eq(said(&outcome), Some("while draining"), "the outcome");
                 Err(Fault("body").into())
             })
             .await;
-        probe.expect_eq(child_panic(&ended), Some("while draining"), "the region's end");
+        probe.expect_eq(
+            child_panic(&ended),
+            Some("while draining"),
+            "the region's end",
+        );
         Ok(())
     })
 }
@@ -213,7 +240,11 @@ fn drop_of_a_forced_future_panics<'a>(r: &'a LocalRegion, probe: &'a Probe) -> R
                 })?;
                 up.raised().await;
                 task.cancel("never heard");
-                probe.expect_eq(said(&task.outcome(inner).await?), Some("in a drop"), "outcome");
+                probe.expect_eq(
+                    said(&task.outcome(inner).await?),
+                    Some("in a drop"),
+                    "outcome",
+                );
                 let after = inner.spawn(async |_cx| Ok("alive"))?;
                 probe.expect_eq(after.join(inner).await?, "alive", "the next task");
                 Ok(())
@@ -238,7 +269,11 @@ fn drop_of_an_unpolled_future_panics<'a>(r: &'a LocalRegion, probe: &'a Probe) -
                     Ok(())
                 })?;
                 task.cancel("before it began");
-                probe.expect_eq(said(&task.outcome(inner).await?), Some("in a drop"), "outcome");
+                probe.expect_eq(
+                    said(&task.outcome(inner).await?),
+                    Some("in a drop"),
+                    "outcome",
+                );
                 Ok(())
             })
             .await;
@@ -273,7 +308,11 @@ fn dependents_go_on<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
                 Ok(())
             })
             .await;
-        probe.expect_eq(child_panic(&ended), Some("with a permit"), "the region's end");
+        probe.expect_eq(
+            child_panic(&ended),
+            Some("with a permit"),
+            "the region's end",
+        );
         probe.expect_eq(waiting.join(r).await?, (Some(7), true), "the dependent");
         Ok(())
     })

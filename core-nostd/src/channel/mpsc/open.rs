@@ -13,6 +13,7 @@
 //! who gives a slot back either leaves it where the next `shut` fetches it, or sees that the word is
 //! shut and looks under the lock. So no waiter misses a slot.
 
+use crate::mutants::mutant;
 use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// Above every count: a channel has fewer than 2^31 slots.
@@ -32,6 +33,10 @@ impl OpenSlots {
     pub(super) fn take(&self) -> bool {
         let mut seen = self.0.load(Ordering::Relaxed);
         while seen & SHUT == 0 && seen != 0 {
+            if mutant!(TakeLooksFirst) {
+                self.0.fetch_sub(1, Ordering::Acquire);
+                return true;
+            }
             // Acquire, with the Release in `give`: a receive happens before the send that it made room for.
             match self
                 .0
@@ -48,6 +53,11 @@ impl OpenSlots {
     #[inline]
     #[must_use]
     pub(super) fn give(&self, n: u32) -> bool {
+        if mutant!(GiveLooksFirst) {
+            let shut = self.is_shut();
+            self.0.fetch_add(n, Ordering::Release);
+            return shut;
+        }
         self.0.fetch_add(n, Ordering::Release) & SHUT != 0
     }
 

@@ -30,7 +30,11 @@ impl<'a, T> Permit<'a, T> {
     pub fn send(self, value: T) -> Sent<T> {
         let (sender, cx) = self.into_parts();
         let sent = sender.shared.commit(value);
-        cx.permit_resolved(&sender.shared.object, ObligationKind::SendPermit, sent.is_delivered());
+        cx.permit_resolved(
+            &sender.shared.object,
+            ObligationKind::SendPermit,
+            sent.is_delivered(),
+        );
         if mutant!(DoubleCommit) {
             cx.permit_resolved(&sender.shared.object, ObligationKind::SendPermit, true);
         }
@@ -58,7 +62,11 @@ impl<'a, T> Permit<'a, T> {
 impl<T> Drop for Permit<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.cx.permit_resolved(&self.sender.shared.object, ObligationKind::SendPermit, false);
+        self.cx.permit_resolved(
+            &self.sender.shared.object,
+            ObligationKind::SendPermit,
+            false,
+        );
         if !mutant!(AbortKeepsSlot) {
             self.sender.shared.give(1, Some(self.cx));
         }
