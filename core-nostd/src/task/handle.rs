@@ -20,6 +20,9 @@ use core::ptr::NonNull;
 ///
 /// Dropping the handle does not cancel the task (R-OWN-4). An error that nobody joins for goes to
 /// the region.
+///
+/// A task of another runtime in the same program may hold it and wait on it: each runtime polls its own
+/// tasks and wakes the other's.
 pub struct Task<T, E> {
     task: TaskRef,
     /// Takes the outcome out of the cell, whose future type only the spawner knew.

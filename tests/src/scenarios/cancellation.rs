@@ -2,20 +2,17 @@
 //! `forcing` and `races`.
 
 use alloc::boxed::Box;
-use core::future::{Future, pending};
+use alloc::vec::Vec;
+use core::future::pending;
 use core::num::NonZeroUsize;
-use core::pin::Pin;
-use core::time::Duration;
 
 use asupersync_core::channel::{mpsc, oneshot};
 use asupersync_core::lock::{Mutex, Notify, Semaphore};
 use asupersync_core::{
-    CancelKind, CancelReason, Cancelled, ChildEnded, Cx, Either, Error, INLINE_DEPTH_MAX,
-    LocalRegion, MissedTicks, Outcome, Policy, RegionOptions, Spawner,
+    CancelKind, Cx, Error, LocalRegion, MissedTicks, Outcome, Region, RegionOptions, Spawner,
 };
 
-use super::by_hand::poll_once;
-use super::common::{Fault, Flag, LONG, breathe, child_cancel, fault, own_cancel, why};
+use super::common::{Flag, LONG, breathe, child_cancel, own_cancel, why};
 use crate::Probe;
 use crate::harness::{Record, Run, Scenario};
 
@@ -90,7 +87,7 @@ fn every_wait_observes_at_once<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<
                 let _held = lock.lock(inner).await?;
                 let mut ticks = inner.interval(LONG, MissedTicks::Burst)?;
                 inner.cancel("enough");
-                let mut missed = alloc::vec::Vec::new();
+                let mut missed = Vec::new();
                 let mut saw = |what: &'static str, observed: bool| {
                     if !observed {
                         missed.push(what);
@@ -310,7 +307,7 @@ fn cancel_between_reserve_and_commit<'a>(r: &'a LocalRegion, probe: &'a Probe) -
             cancelled.cancel("between reserve and commit");
             let outcome = cancelled.outcome(r).await?;
             probe.expect_eq(outcome.ok(), commits.then_some(true), "the first sender");
-            let mut received = alloc::vec::Vec::new();
+            let mut received = Vec::new();
             while let Ok(value) = rx.recv(r).await {
                 received.push(value);
             }
@@ -360,7 +357,7 @@ fn children_in_mixed_phases<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a>
     })
 }
 
-async fn mixed(inner: &asupersync_core::Region, probe: &Probe, ready: &Flag) -> Result<(), Error> {
+async fn mixed(inner: &Region, probe: &Probe, ready: &Flag) -> Result<(), Error> {
     let finalized = || {
         let notes = probe.clone();
         async move |_cx: Cx| {

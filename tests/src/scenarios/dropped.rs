@@ -1,23 +1,17 @@
 //! Dropped regions (R-OWN-3): what a region leaves behind whose future is dropped, and who closes it.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
-use core::future::{Future, pending};
-use core::pin::Pin;
+use core::future::pending;
 use core::time::Duration;
 
 use asupersync_core::channel::oneshot;
 use asupersync_core::{
-    CancelKind, Cx, Error, LocalRegion, Outcome, Policy, RegionOptions, RegionState, Severity,
-    Spawner, Task,
+    CancelKind, Error, LocalRegion, ObligationToken, Policy, RegionOptions, Spawner,
 };
 
-use super::by_hand::poll_once;
-use super::common::{
-    Fault, Flag, LONG, breathe, child_cancel, child_panic, fault, own_cancel, select,
-};
+use super::common::{Flag, LONG, breathe, own_cancel, select};
 use crate::Probe;
-use crate::harness::{Need, Run, Scenario};
+use crate::harness::{Run, Scenario};
 
 /// The scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
@@ -179,7 +173,7 @@ fn dropped_region_waits_for_tokens<'a>(r: &'a LocalRegion, probe: &'a Probe) -> 
         let (closing, notes) = (Flag::new(), probe.clone());
         let go = closing.clone();
         let holder = r.spawn(async move |cx| {
-            let token: asupersync_core::ObligationToken = rx.recv(&cx).await?;
+            let token: ObligationToken = rx.recv(&cx).await?;
             go.raised().await;
             breathe().await;
             notes.mark("resolved");

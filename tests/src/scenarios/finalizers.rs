@@ -1,20 +1,13 @@
 //! Finalizers (R-REG-3): when they run, in which order, and what they may do.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::future::{Future, pending};
-use core::pin::Pin;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::future::pending;
 use core::time::Duration;
 
-use asupersync_core::channel::{mpsc, oneshot};
-use asupersync_core::{
-    Budget, CancelKind, ChildEnded, Cx, Error, INLINE_DEPTH_MAX, LocalRegion, ObligationToken,
-    Outcome, Policy, Region, RegionOptions, RegionState, Severity, SpawnError, TaskOptions,
-};
+use asupersync_core::channel::oneshot;
+use asupersync_core::{CancelKind, Cx, Error, LocalRegion, ObligationToken, RegionOptions, Task};
 
-use super::common::{Fault, Flag, LONG, breathe, child_cancel, fault, own_cancel};
+use super::common::{Flag, LONG, breathe, child_cancel};
 use crate::Probe;
 use crate::harness::{Run, Scenario};
 
@@ -235,7 +228,7 @@ fn finalizer_that_cancels<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
                     notes.expect(cx.yield_now().await.is_ok(), "it saw its own cancel");
                     notes.mark("region");
                 })?;
-                let (tx, mut rx) = oneshot::channel::<asupersync_core::Task<&str, Error>>();
+                let (tx, mut rx) = oneshot::channel::<Task<&str, Error>>();
                 let notes = probe.clone();
                 let (waiting, value) = oneshot::channel();
                 let task = inner.spawn(async move |cx| {

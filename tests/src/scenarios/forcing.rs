@@ -2,23 +2,18 @@
 
 use alloc::boxed::Box;
 use core::future::{Future, pending};
-use core::num::NonZeroUsize;
 use core::pin::Pin;
 use core::time::Duration;
 
-use asupersync_core::channel::{mpsc, oneshot};
-use asupersync_core::lock::{Mutex, Notify, Semaphore};
+use asupersync_core::lock::Semaphore;
 use asupersync_core::{
-    CancelKind, CancelReason, Cancelled, ChildEnded, Cx, Either, Error, INLINE_DEPTH_MAX,
-    LocalRegion, MissedTicks, Outcome, Policy, RegionOptions, Spawner,
+    CancelKind, Cx, Error, INLINE_DEPTH_MAX, LocalRegion, Policy, RegionOptions,
 };
 
 use super::by_hand::poll_once;
-use super::common::{
-    Fault, Flag, LONG, breathe, child_cancel, fault, one_was_forced, own_cancel, why,
-};
+use super::common::{Fault, Flag, LONG, breathe, child_cancel, one_was_forced, why};
 use crate::Probe;
-use crate::harness::{Record, Run, Scenario};
+use crate::harness::{Run, Scenario};
 
 /// The scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[

@@ -8,8 +8,7 @@ use core::time::Duration;
 
 use asupersync_core::channel::oneshot;
 use asupersync_core::{
-    CancelKind, Cx, Error, LocalRegion, Outcome, Policy, RegionOptions, RegionState, Severity,
-    Spawner, Task,
+    CancelKind, Cx, Error, LocalRegion, Outcome, Policy, RegionOptions, RegionState, Severity, Task,
 };
 
 use super::by_hand::poll_once;

@@ -1,17 +1,13 @@
 //! Policies (R-REG-5): what a child's end does to its siblings, and which outcome decides the region.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::future::{Future, pending};
-use core::pin::Pin;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::future::pending;
 use core::time::Duration;
 
-use asupersync_core::channel::{mpsc, oneshot};
 use asupersync_core::{
-    Budget, CancelKind, ChildEnded, Cx, Error, INLINE_DEPTH_MAX, LocalRegion, ObligationToken,
-    Outcome, Policy, Region, RegionOptions, RegionState, Severity, SpawnError, TaskOptions,
+    Budget, CancelKind, ChildEnded, Error, LocalRegion, Policy, Region, RegionOptions, Severity,
+    TaskOptions,
 };
 
 use super::common::{Fault, Flag, LONG, breathe, child_cancel, fault, own_cancel};

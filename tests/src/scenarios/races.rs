@@ -1,19 +1,13 @@
 //! Races, timeouts, joins (R-CAN-5, R-CAN-6): losers drain first, and a value wins.
 
 use alloc::boxed::Box;
-use core::future::{Future, pending};
+use core::future::pending;
 use core::num::NonZeroUsize;
-use core::pin::Pin;
 use core::time::Duration;
 
-use asupersync_core::channel::{mpsc, oneshot};
-use asupersync_core::lock::{Mutex, Notify, Semaphore};
-use asupersync_core::{
-    CancelKind, CancelReason, Cancelled, ChildEnded, Cx, Either, Error, INLINE_DEPTH_MAX,
-    LocalRegion, MissedTicks, Outcome, Policy, RegionOptions, Spawner,
-};
+use asupersync_core::channel::mpsc;
+use asupersync_core::{CancelKind, Cx, Either, Error, LocalRegion, RegionOptions};
 
-use super::by_hand::poll_once;
 use super::common::{
     Fault, Flag, LONG, breathe, child_cancel, fault, one_was_forced, own_cancel, why,
 };

@@ -2,19 +2,19 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::future::{Future, pending};
+use core::future::Future;
+use core::num::NonZeroUsize;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 use asupersync_core::channel::{mpsc, oneshot};
 use asupersync_core::{
-    Budget, CancelKind, ChildEnded, Cx, Error, INLINE_DEPTH_MAX, LocalRegion, ObligationToken,
-    Outcome, Policy, Region, RegionOptions, RegionState, Severity, SpawnError, TaskOptions,
+    CancelKind, Cx, Error, INLINE_DEPTH_MAX, LocalRegion, ObligationToken, Outcome, RegionOptions,
+    RegionState, SpawnError,
 };
 
-use super::common::{Fault, Flag, LONG, breathe, child_cancel, fault, own_cancel};
+use super::common::{Fault, Flag, LONG, breathe, child_cancel};
 use crate::Probe;
 use crate::harness::{Run, Scenario};
 
@@ -147,7 +147,7 @@ fn draining_asks_everybody<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> 
                 })?;
                 let (here, seen) = (arrived(), note(probe));
                 inner.spawn(async move |cx| {
-                    let (_tx, mut rx) = mpsc::channel::<()>(core::num::NonZeroUsize::MIN);
+                    let (_tx, mut rx) = mpsc::channel::<()>(NonZeroUsize::MIN);
                     here();
                     let end = rx.recv(&cx).await;
                     seen(end.is_err());

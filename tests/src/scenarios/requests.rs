@@ -1,22 +1,20 @@
 //! Requests (R-CAN-1, R-CAN-8): whom a request to stop reaches, what it says, and what it does not change.
 
 use alloc::boxed::Box;
-use core::future::{Future, pending};
-use core::num::NonZeroUsize;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::future::Future;
 use core::pin::Pin;
-use core::time::Duration;
 
-use asupersync_core::channel::{mpsc, oneshot};
-use asupersync_core::lock::{Mutex, Notify, Semaphore};
+use asupersync_core::channel::oneshot;
 use asupersync_core::{
-    CancelKind, CancelReason, Cancelled, ChildEnded, Cx, Either, Error, INLINE_DEPTH_MAX,
-    LocalRegion, MissedTicks, Outcome, Policy, RegionOptions, Spawner,
+    CancelKind, CancelReason, Cancelled, ChildEnded, Cx, Error, LocalRegion, RegionOptions,
+    TimeError,
 };
 
-use super::by_hand::poll_once;
-use super::common::{Fault, Flag, LONG, breathe, child_cancel, fault, own_cancel, why};
+use super::common::{Fault, Flag, LONG, breathe, own_cancel, why};
 use crate::Probe;
-use crate::harness::{Record, Run, Scenario};
+use crate::harness::{Run, Scenario};
 
 /// The scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
@@ -54,7 +52,7 @@ fn request_is_monotone<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
                 let told = |reason: &Option<CancelReason>| {
                     reason
                         .as_ref()
-                        .map(|r| (r.kind(), alloc::string::String::from(r.message())))
+                        .map(|r| (r.kind(), String::from(r.message())))
                 };
                 let (go, up) = (Flag::new(), Flag::new());
                 let (wait, raise) = (go.clone(), up.clone());
@@ -207,8 +205,7 @@ fn reason_tells_the_cause<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             cx.region(async |inner| {
                 inner.spawn(async move |cx| {
                     raise.raise();
-                    if let Err(asupersync_core::TimeError::Cancelled(token)) = cx.sleep(LONG).await
-                    {
+                    if let Err(TimeError::Cancelled(token)) = cx.sleep(LONG).await {
                         drop(tx.send(token.clone()));
                         return Err(token.into());
                     }
@@ -223,7 +220,7 @@ fn reason_tells_the_cause<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
         task.cancel("the user left");
         let token = rx.recv(r).await?;
         let reason = token.reason();
-        let chain: alloc::vec::Vec<_> = reason.chain().map(|r| (r.kind(), r.origin())).collect();
+        let chain: Vec<_> = reason.chain().map(|r| (r.kind(), r.origin())).collect();
         let expected = [
             (CancelKind::ParentCancelled, origin),
             (CancelKind::User, origin),
