@@ -150,10 +150,10 @@ impl FinalizerRun {
                 self.owner.as_u64(),
                 || index,
             );
-            let scope = Scope::finalizer(
-                self.owner.child(self.task.next_ordinal()),
-                self.home.clone(),
-            );
+            // Numbered from the end: the owner's other children count from 0, and a region's are counted
+            // by its body, not by the task that runs this. The last number is the closer's.
+            let ordinal = (u32::MAX - 1).wrapping_sub(index as u32);
+            let scope = Scope::finalizer(self.owner.child(ordinal), self.home.clone());
             let cx = Cx::new(CxBase::new(self.task.clone(), Some(scope)));
             let mut made = None;
             let mut call = Some((make, cx));

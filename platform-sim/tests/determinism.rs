@@ -192,3 +192,34 @@ fn a_full_runtime_reports_it() {
     report.assert_clean();
     assert_eq!(report.severity, Severity::Err);
 }
+
+/// What a region's body makes and what its finalizers make is numbered apart.
+#[test]
+fn what_a_finalizer_makes_has_ids_of_its_own() {
+    for seed in 0..10 {
+        let report = Lab::new(seed).run(async |region: &LocalRegion| {
+            region
+                .region(async |inner| {
+                    for _ in 0..3 {
+                        inner.defer(async |cx: Cx| {
+                            let opened = cx.region(async |last| {
+                                last.spawn(async |_cx| Ok(()))?;
+                                Ok(())
+                            });
+                            drop(opened.await);
+                        })?;
+                        inner.spawn(async |cx: Cx| {
+                            cx.region(async |last| {
+                                last.spawn(async |_cx| Ok(()))?;
+                                Ok(())
+                            })
+                            .await
+                        })?;
+                    }
+                    Ok(())
+                })
+                .await
+        });
+        report.assert_clean();
+    }
+}

@@ -41,7 +41,7 @@ mod armed {
     /// Tells a child which mutant to arm (`none`: none) and where to look for it.
     const ORDERS: &str = "ASUPERSYNC_MUTANT";
     /// How long a child may take.
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_secs(180);
     /// How many children run at once.
     const WORKERS: usize = 2;
     /// How many seeds of the lab each scenario has to catch a mutant.

@@ -25,9 +25,10 @@ impl Ownership {
         let mut find = |message| out.add(Oracle::Ownership, message);
         match event.kind {
             EventKind::TaskSpawned => {
-                if census.task(object).is_some() {
+                if census.task(object).is_some() || census.region(object).is_some() {
                     find(format!(
-                        "a second task has the id {}; ids must differ for spawns of one maker, see `Cx::next_path`",
+                        "the new task {} has the id of another task or region; what one maker makes must be \
+                         numbered by one counter",
                         name(object)
                     ));
                 }
@@ -58,8 +59,11 @@ impl Ownership {
                 self.live += 1;
             }
             EventKind::RegionOpened => {
-                if census.region(object).is_some() {
-                    find(format!("a second region has the id {}", name(object)));
+                if census.task(object).is_some() || census.region(object).is_some() {
+                    find(format!(
+                        "the new region {} has the id of another task or region",
+                        name(object)
+                    ));
                 }
                 let state = census.region(arg).map(|region| region.state);
                 if matches!(state, None | Some(RegionState::Closed)) {

@@ -452,10 +452,10 @@ fn bound(cx: &Cx, depth: u16) -> Nested<'_> {
     })
 }
 
-/// Regions nest through tasks without a bound: a thousand levels open, and close from the bottom.
+/// Regions nest through tasks without a bound: hundreds of levels open, and close from the bottom.
 // proves: R-OWN-1 R-REG-4 PO-REG
 fn nesting_through_tasks_is_not<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
-    const DEPTH: u32 = 1_000;
+    const DEPTH: u32 = 300;
     type Level = Pin<Box<dyn Future<Output = Result<u32, Error>> + Send>>;
     fn level(cx: Cx, above: u32, closed: Arc<AtomicU32>) -> Level {
         Box::pin(async move {

@@ -25,13 +25,18 @@ fn ownership_wants_an_owner_for_each_task_and_region() {
     );
     trips_among_others(
         oracle,
-        "a second task has the id",
+        "has the id of another",
         &run(&[spawned(CHILD, REGION)]),
     );
     trips_among_others(
         oracle,
-        "a second region has the id",
+        "has the id of another",
         &run(&[opened(REGION, MAIN, ROOT)]),
+    );
+    trips_among_others(
+        oracle,
+        "has the id of another",
+        &run(&[opened(CHILD, MAIN, ROOT)]),
     );
     trips_among_others(
         oracle,
