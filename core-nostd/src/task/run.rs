@@ -245,12 +245,10 @@ fn settle(raw: NonNull<Header>) -> Ran {
     // SAFETY: counted in the line above.
     let task = unsafe { TaskRef::from_counted(raw) };
     *header.cold().finalizing.lock() = Some(FinalizerRun::new(task, header.path, finalizers));
-    match header.state.transition_to_pending(true) {
-        // SAFETY: a yield always keeps the queue slot.
-        PendingAction::Idle | PendingAction::Again => {
-            Ran::Again(unsafe { Runnable::from_raw(raw) })
-        }
-    }
+    // A yield always keeps the queue slot, so there is one answer.
+    let (PendingAction::Idle | PendingAction::Again) = header.state.transition_to_pending(true);
+    // SAFETY: the queue slot is ours.
+    Ran::Again(unsafe { Runnable::from_raw(raw) })
 }
 
 fn poll_finalizers(raw: NonNull<Header>) -> Ran {
