@@ -358,7 +358,7 @@ impl CxBase {
 
     #[cold]
     fn record_touch(&self, kind: EventKind, id: &ObjectId, arg: u64) {
-        let name = id.name(|| self.next_path());
+        let name = id.name(|| self.task.next_object());
         self.task
             .region
             .kernel

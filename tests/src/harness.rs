@@ -31,6 +31,8 @@ pub enum Need {
     Io,
     /// The executor is the local one, or keeps its lane order.
     Lanes,
+    /// Time passes only when nothing is runnable: a busy host cannot make a deadline pass.
+    VirtualTime,
 }
 
 /// One program of the catalogue.

@@ -105,6 +105,12 @@ impl Header {
         self.ordinal.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// The trace name of the next object that this task is the first to touch.
+    pub(crate) fn next_object(&self) -> PathId {
+        let number = self.cold().objects.fetch_add(1, Ordering::Relaxed);
+        self.path.child(0x8000_0000 | number)
+    }
+
     #[inline]
     pub(crate) fn phase(&self) -> Phase {
         Phase::from_u8(self.phase.load(Ordering::Relaxed)).unwrap_or(Phase::Done)

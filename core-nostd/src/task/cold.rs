@@ -10,6 +10,7 @@ use crate::cancel_word::CancelWord;
 use crate::finalize::{FinalizerRun, Finalizers};
 use crate::scope::Scope;
 use crate::sync::Mutex;
+use crate::sync::atomic::AtomicU32;
 use crate::time::Time;
 use crate::timer::TimerKey;
 
@@ -24,6 +25,9 @@ pub(crate) struct Cold {
     /// The finalizers under way.
     pub(crate) finalizing: Mutex<Option<FinalizerRun>>,
     pub(crate) limits: Mutex<Limits>,
+    /// Counts the channels and locks that the task named in a trace. Not the counter of its children:
+    /// whether a run is traced may not change anybody's id.
+    pub(crate) objects: AtomicU32,
 }
 
 /// The task's own limits and the timers that watch them.

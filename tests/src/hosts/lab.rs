@@ -85,7 +85,7 @@ impl Harness for LabHarness {
 
     fn offers(&self, need: Need) -> bool {
         match need {
-            Need::Unwind => true,
+            Need::Unwind | Need::VirtualTime => true,
             Need::Lanes => self.keeps_lanes,
             Need::Threads | Need::Io => false,
         }

@@ -56,7 +56,7 @@ impl Harness for LocalHarness {
     }
 
     fn offers(&self, need: Need) -> bool {
-        matches!(need, Need::Unwind | Need::Lanes)
+        matches!(need, Need::Unwind | Need::Lanes | Need::VirtualTime)
     }
 
     fn run(&mut self, setup: Setup, body: Body, probe: &Probe) -> Record {

@@ -11,7 +11,7 @@ use asupersync_core::{
 
 use super::by_hand::{poll_marking, poll_once};
 use crate::Probe;
-use crate::harness::{Run, Scenario};
+use crate::harness::{Need, Run, Scenario};
 
 /// The scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
@@ -44,7 +44,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("time/interval_delay", interval_delay),
     Scenario::new("time/interval_skip", interval_skip),
     Scenario::new("time/interval_does_not_drift", interval_does_not_drift),
-    Scenario::new("time/storm", storm),
+    Scenario::new("time/storm", storm).needs(&[Need::VirtualTime]),
 ];
 
 const MILLI: Duration = Duration::from_millis(1);
