@@ -8,24 +8,10 @@ use crate::workspace::File;
 const LINES_MAX: usize = 700;
 
 /// Longer files, each one protocol.
-const LONG: &[Exception] = &[
-    (
-        "core-nostd/src/task/cell.rs",
-        "one protocol: who may touch which part of a cell is checked by reading it whole",
-    ),
-    (
-        "tests/src/scenarios/cancellation.rs",
-        "the scenarios of one section of the contract, each a function of its own",
-    ),
-    (
-        "tests/src/scenarios/ownership.rs",
-        "the scenarios of one section of the contract, each a function of its own",
-    ),
-    (
-        "tests/src/scenarios/regions.rs",
-        "the scenarios of one section of the contract, each a function of its own",
-    ),
-];
+const LONG: &[Exception] = &[(
+    "core-nostd/src/task/cell.rs",
+    "one protocol: who may touch which part of a cell is checked by reading it whole",
+)];
 
 /// Where the host's clock may be read.
 const CLOCKS: &[Exception] = &[(
