@@ -298,9 +298,11 @@ impl<E: TaskError> Cx<E> {
         let mut a_first = None;
         poll_fn(|waker| {
             loop {
-                if end_a.is_none()
-                    && let Poll::Ready(end) = fiber_a.poll(body_a.as_mut(), waker)
-                {
+                let polled_a = match end_a {
+                    None => fiber_a.poll(body_a.as_mut(), waker),
+                    Some(_) => Poll::Pending,
+                };
+                if let Poll::Ready(end) = polled_a {
                     let end = fiber_a.end(end);
                     if a_first.is_none() && rule.decides(&end) {
                         a_first = Some(true);
@@ -309,9 +311,11 @@ impl<E: TaskError> Cx<E> {
                     end_a = Some(end);
                 }
                 let mut again = false;
-                if end_b.is_none()
-                    && let Poll::Ready(end) = fiber_b.poll(body_b.as_mut(), waker)
-                {
+                let polled_b = match end_b {
+                    None => fiber_b.poll(body_b.as_mut(), waker),
+                    Some(_) => Poll::Pending,
+                };
+                if let Poll::Ready(end) = polled_b {
                     let end = fiber_b.end(end);
                     if a_first.is_none() && rule.decides(&end) {
                         a_first = Some(false);

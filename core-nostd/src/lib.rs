@@ -60,6 +60,7 @@ mod obligation;
 pub mod queue;
 mod region;
 mod scope;
+mod slot;
 mod sync;
 mod task;
 mod timer;

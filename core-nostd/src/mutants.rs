@@ -85,6 +85,8 @@ macro_rules! mutants {
                         | GiveLooksFirst
                         | AbandonIgnoresSweep
                         | WaitNotRechecked
+                        | SlotWakerNotTakenBack
+                        | SlotLooksThenGoes
                         | SleepLooksFirst
                         | SleepUnordered
                 )
@@ -218,6 +220,10 @@ mutants! {
     AbandonIgnoresSweep,
     /// breaks: R-SCH-2 (loom) (a wait that registers does not look again under the lock)
     WaitNotRechecked,
+    /// breaks: R-SCH-2 (loom) (an end of a slot replaces its waker without taking it back first)
+    SlotWakerNotTakenBack,
+    /// breaks: R-OBL-1 (loom) (each end of a slot looks whether the other is gone, then goes)
+    SlotLooksThenGoes,
     /// breaks: R-SCH-2 (loom) (a driver looks for work, then says that it sleeps)
     SleepLooksFirst,
     /// breaks: R-SCH-2 (loom) (push and look, sleep and look: neither pair is kept in order)

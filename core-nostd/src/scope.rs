@@ -56,8 +56,12 @@ impl Scope {
         }
     }
 
+    /// The number of the next thing made in the scope; only its task counts, as in `Header::next_ordinal`.
     pub(crate) fn next_ordinal(&self) -> u32 {
-        self.ordinal.fetch_add(1, Ordering::Relaxed)
+        let ordinal = self.ordinal.load(Ordering::Relaxed);
+        self.ordinal
+            .store(ordinal.wrapping_add(1), Ordering::Relaxed);
+        ordinal
     }
 
     /// Whether a mask lies between this scope, included, and the task.

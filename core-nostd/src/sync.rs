@@ -4,10 +4,16 @@
 //! cells from here, so that a model run exercises the very code that ships. A lock is never held
 //! while user code runs, a waker is woken or a user's value is dropped.
 
-#[cfg(not(loom))]
+#[cfg(all(
+    not(loom),
+    any(not(feature = "critical-section"), feature = "parking_lot")
+))]
 pub use core::sync::atomic;
 #[cfg(loom)]
 pub use loom::sync::atomic;
+/// Names in traces have 64 bits, and not every board has atomics that wide.
+#[cfg(all(not(loom), feature = "critical-section", not(feature = "parking_lot")))]
+pub use portable_atomic as atomic;
 
 /// Stands between two `SeqCst` accesses whose order matters.
 ///
@@ -17,6 +23,48 @@ pub use loom::sync::atomic;
 pub(crate) fn between_seq_cst() {
     #[cfg(loom)]
     atomic::fence(atomic::Ordering::SeqCst);
+}
+
+/// Shared memory that a protocol of atomics guards. Loom checks that its accesses never overlap.
+#[cfg(loom)]
+pub(crate) use loom::cell::UnsafeCell;
+#[cfg(not(loom))]
+pub(crate) use plain::UnsafeCell;
+
+/// Part of what is allocated by hand: loom reports it when it is never freed.
+#[cfg(loom)]
+pub(crate) type Tracked = loom::alloc::Track<()>;
+#[cfg(not(loom))]
+pub(crate) use plain::Tracked;
+
+#[cfg(not(loom))]
+mod plain {
+    /// See the loom variant.
+    pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        /// A cell with `value` in it.
+        #[inline]
+        pub(crate) const fn new(value: T) -> Self {
+            Self(core::cell::UnsafeCell::new(value))
+        }
+
+        /// Calls `f` with where the value is. To use the pointer is what takes an argument.
+        #[inline]
+        pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+
+    /// See the loom variant.
+    pub(crate) struct Tracked;
+
+    impl Tracked {
+        #[inline]
+        pub(crate) const fn new((): ()) -> Self {
+            Self
+        }
+    }
 }
 
 #[cfg(not(any(feature = "parking_lot", feature = "critical-section", loom)))]

@@ -3,7 +3,7 @@
 //! Owns the current time of one run. It never looks at the host's clock; a year of sleeping takes no
 //! longer than a millisecond of it.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use portable_atomic::{AtomicU64, Ordering};
 
 use asupersync_core::Time;
 

@@ -374,9 +374,9 @@ impl Engine {
                 }
                 // Whoever never waits would keep the clock from ever reaching the end of its
                 // cleanup budget.
-                if self.steps - since > PATIENCE_STEPS
-                    && let Some(next) = driver.next_deadline().filter(|next| *next > now)
-                {
+                let out_of_patience = self.steps - since > PATIENCE_STEPS;
+                let next = driver.next_deadline().filter(|next| *next > now);
+                if let Some(next) = next.filter(|_| out_of_patience) {
                     self.advance_to(next);
                 }
             }

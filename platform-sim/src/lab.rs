@@ -220,9 +220,8 @@ impl Lab {
                 record.events.take(),
             )
         });
-        if self.panic_on_futurelock
-            && let Some(found) = violations.iter().find(|v| v.oracle == Oracle::Futurelock)
-        {
+        let futurelock = violations.iter().find(|v| v.oracle == Oracle::Futurelock);
+        if let Some(found) = futurelock.filter(|_| self.panic_on_futurelock) {
             panic!("{found} (seed {})", self.seed);
         }
         let trace = events.map(|events| Trace::with_dropped(self.header(), events, 0, fingerprint));

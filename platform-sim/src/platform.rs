@@ -5,7 +5,7 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
+use portable_atomic::{AtomicU64, Ordering};
 
 use asupersync_core::internal::Mutex;
 use asupersync_core::{Diagnostic, PanicPayload, Platform, Time};

@@ -162,9 +162,8 @@ impl Lanes {
 
 impl Recorded {
     fn pop(&mut self) -> Option<(Runnable, Option<Fault>)> {
-        if let Some(decision) = self.decisions.get(self.next).copied()
-            && !self.tasks.is_empty()
-        {
+        let decision = self.decisions.get(self.next).copied();
+        if let Some(decision) = decision.filter(|_| !self.tasks.is_empty()) {
             let found = self
                 .tasks
                 .iter()

@@ -122,9 +122,7 @@ impl Closing {
     fn patience_is_spent(&mut self, region: &Arc<RegionCore>, waker: &Context<'_>) -> bool {
         let kernel = &region.kernel;
         let now = kernel.now();
-        if let Some(until) = region.word.force_at()
-            && now >= until
-        {
+        if region.word.force_at().is_some_and(|until| now >= until) {
             return true;
         }
         match &self.patience {

@@ -254,10 +254,8 @@ fn adopt(core: &Arc<RegionCore>, host: &TaskRef) {
     let Some(mut parent) = core.parent() else {
         return;
     };
-    if mutant!(AdoptionUncounted)
-        && let Some(grandparent) = parent.parent()
-    {
-        parent = grandparent;
+    if mutant!(AdoptionUncounted) {
+        parent = parent.parent().unwrap_or(parent);
     }
     kernel.emit(
         EventKind::RegionAdopted,

@@ -128,12 +128,9 @@ impl Tally {
         if self.first_panic.is_none() {
             self.first_panic = end.summary.panic.take();
         }
-        if let Some(reason) = &end.summary.reason
-            && self.cancelled_from_outside.is_none()
-            && comes_from_outside(reason)
-            && !end.background
-        {
-            self.cancelled_from_outside = Some(reason.clone());
+        if self.cancelled_from_outside.is_none() && !end.background {
+            let reason = end.summary.reason.clone();
+            self.cancelled_from_outside = reason.filter(comes_from_outside);
         }
         let failed = matches!(end.summary.severity, Severity::Err | Severity::Panicked);
         failed && policy == Policy::FailFast && !mutant!(FailFastForgets)

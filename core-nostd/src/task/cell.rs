@@ -31,8 +31,6 @@ pub(super) const LOCAL: u16 = 1 << 0;
 pub(super) const BACKGROUND: u16 = 1 << 1;
 /// Polled at least once.
 pub(super) const POLLED: u16 = 1 << 2;
-/// In its region's member list.
-pub(super) const ENROLLED: u16 = 1 << 3;
 /// The current poll asked for another turn.
 pub(super) const YIELDED: u16 = 1 << 4;
 /// The body has ended; finalizers run.
@@ -43,8 +41,6 @@ pub(super) const WAS_FORCED: u16 = 1 << 6;
 pub(super) const TIMED: u16 = 1 << 7;
 /// It closes a region whose own future was dropped: never forced, never dropped unpolled.
 pub(super) const CLOSER: u16 = 1 << 8;
-/// It was in the list once: somebody may still be looking at it under the region's lock.
-pub(super) const WAS_ENROLLED: u16 = 1 << 11;
 /// The runtime records events; copied here so that a look costs no walk to the kernel.
 const TRACED: u16 = 1 << 9;
 /// Every use of the task's `Cx` is checked (R-OWN-5); copied here for the same reason.
@@ -88,21 +84,26 @@ impl Header {
         self.flags.load(Ordering::Relaxed) & flag != 0
     }
 
-    /// Flags are written by the polling driver only; relaxed suffices because `state` orders polls.
+    /// Flags are written by the polling driver only: a load and a store suffice, and `state` orders polls.
     #[inline]
     pub(super) fn set(&self, flag: u16) {
-        self.flags.fetch_or(flag, Ordering::Relaxed);
+        let flags = self.flags.load(Ordering::Relaxed);
+        self.flags.store(flags | flag, Ordering::Relaxed);
     }
 
     #[inline]
     pub(super) fn clear(&self, flag: u16) {
-        self.flags.fetch_and(!flag, Ordering::Relaxed);
+        let flags = self.flags.load(Ordering::Relaxed);
+        self.flags.store(flags & !flag, Ordering::Relaxed);
     }
 
-    /// The number of the next child, finalizer, scope or random draw of this task.
+    /// The number of the next child, finalizer, scope or random draw of this task, which alone counts.
     #[inline]
     pub(crate) fn next_ordinal(&self) -> u32 {
-        self.ordinal.fetch_add(1, Ordering::Relaxed)
+        let ordinal = self.ordinal.load(Ordering::Relaxed);
+        self.ordinal
+            .store(ordinal.wrapping_add(1), Ordering::Relaxed);
+        ordinal
     }
 
     /// The trace name of the next object that this task is the first to touch.
@@ -128,8 +129,8 @@ impl Header {
         }
     }
 
-    #[inline]
     /// Who this task is in the tokens of what it sees.
+    #[inline]
     pub(crate) fn observer(&self) -> Observer {
         Observer::new(self.path, Arc::as_ptr(&self.region.kernel).addr())
     }
@@ -188,8 +189,11 @@ impl Header {
     }
 
     /// The borrowed permits that the body never resolved.
+    #[inline]
     pub(super) fn take_permits(&self) -> u32 {
-        self.permits.swap(0, Ordering::Relaxed)
+        let held = self.permits.load(Ordering::Relaxed);
+        self.permits.store(0, Ordering::Relaxed);
+        held
     }
 
     pub(crate) fn polls_left(&self) -> u32 {
@@ -379,13 +383,9 @@ where
         let header = unsafe { header.as_ref() };
         let outcome = match result {
             Ok(value) => {
-                if mutant!(LateValueLost)
-                    && let Some(reason) = header.cancel_reason()
-                {
-                    Outcome::Cancelled(reason)
-                } else {
-                    Outcome::Ok(value)
-                }
+                let lost = mutant!(LateValueLost).then(|| header.cancel_reason());
+                lost.flatten()
+                    .map_or(Outcome::Ok(value), Outcome::Cancelled)
             }
             // Cancelled exactly if this very task observed the token (semantics section 1).
             Err(error) => match error.cancelled() {
@@ -458,7 +458,7 @@ where
     /// As for `stage`; the caller dropped the last reference.
     unsafe fn free(header: NonNull<Header>) {
         // SAFETY: the cell is alive until the next statement.
-        let linked = unsafe { header.as_ref() }.has(ENROLLED);
+        let linked = unsafe { header.as_ref() }.member.is_linked();
         debug_assert!(!linked, "a task is freed while its region's list has it");
         // SAFETY: the last reference is gone; the box came from `allocate`.
         drop(unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) });

@@ -7,22 +7,41 @@ use core::cell::Cell;
 use core::fmt;
 use core::ptr::NonNull;
 
-use super::cell::{ENROLLED, Header, Runnable, WAS_ENROLLED};
+use super::cell::{Header, Runnable};
 use super::state::{State, SweepAction, WakeAction};
 use crate::mutants::mutant;
+use crate::sync::atomic::{AtomicU8, Ordering};
 
-/// A member's links; used only under the lock of the region that owns the list.
+const LINKED: u8 = 1 << 0;
+const WAS_LINKED: u8 = 1 << 1;
+
+/// A member's links; written only under the lock of the region that owns the list.
 pub(super) struct Links {
     previous: Cell<Option<NonNull<Header>>>,
     next: Cell<Option<NonNull<Header>>>,
+    /// Atomic because the task looks at it without the lock.
+    flags: AtomicU8,
 }
 
 impl Links {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             previous: Cell::new(None),
             next: Cell::new(None),
+            flags: AtomicU8::new(0),
         }
+    }
+
+    /// Whether the task is in its region's list.
+    #[inline]
+    pub(super) fn is_linked(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & LINKED != 0
+    }
+
+    /// Whether it ever was: then somebody may still be looking at it under the lock.
+    #[inline]
+    pub(super) fn was_linked(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & WAS_LINKED != 0
     }
 }
 
@@ -74,10 +93,11 @@ impl MemberList {
         let task = member.0;
         // SAFETY: alive, by the contract of `Member::new`.
         let header = unsafe { task.as_ref() };
-        if header.has(ENROLLED) {
+        if header.member.is_linked() {
             return;
         }
-        header.set(ENROLLED | WAS_ENROLLED);
+        let linked = LINKED | WAS_LINKED;
+        header.member.flags.store(linked, Ordering::Relaxed);
         header.member.previous.set(self.last);
         header.member.next.set(None);
         match self.last {
@@ -93,10 +113,10 @@ impl MemberList {
     pub(crate) fn unlink(&mut self, member: &Member) {
         // SAFETY: alive, by the contract of `Member::new`.
         let header = unsafe { member.0.as_ref() };
-        if !header.has(ENROLLED) {
+        if !header.member.is_linked() {
             return;
         }
-        header.clear(ENROLLED);
+        header.member.flags.store(WAS_LINKED, Ordering::Relaxed);
         let (previous, next) = (header.member.previous.take(), header.member.next.take());
         match previous {
             // SAFETY: members are alive while linked.

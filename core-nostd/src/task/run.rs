@@ -9,8 +9,8 @@ use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
 use super::cell::{
-    BACKGROUND, CLOSER, Cell, ENDED, ENROLLED, Ended, Header, POLLED, Runnable, TaskRef,
-    WAS_ENROLLED, WAS_FORCED, YIELDED, erased,
+    BACKGROUND, CLOSER, Cell, ENDED, Ended, Header, POLLED, Runnable, TaskRef, WAS_FORCED, YIELDED,
+    erased,
 };
 use super::handle::{LocalTask, Task};
 use super::state::{PendingAction, SweepAction};
@@ -157,7 +157,7 @@ fn pending(raw: NonNull<Header>, word_seen: u32) -> Ran {
     // SAFETY: the runtime's reference is still ours.
     let header = unsafe { raw.as_ref() };
     let yielded = header.has(YIELDED);
-    if !header.has(ENROLLED) && !yielded {
+    if !header.member.is_linked() && !yielded {
         // SAFETY: alive, of this region, and unlinked in `complete` before the reference is given up.
         let word_now = header.region.enrol(&unsafe { Member::new(raw) });
         if word_now != word_seen {
@@ -289,13 +289,9 @@ fn complete(raw: NonNull<Header>) -> Ran {
     let background = task.has(BACKGROUND);
     // Also when it has left the list: whoever told it may not have released the lock yet.
     // SAFETY: alive, and of this region.
-    let member = task
-        .has(if mutant!(EndIgnoresTeller) {
-            ENROLLED
-        } else {
-            WAS_ENROLLED
-        })
-        .then(|| unsafe { Member::new(raw) });
+    let member = (task.member.was_linked()
+        && (task.member.is_linked() || !mutant!(EndIgnoresTeller)))
+    .then(|| unsafe { Member::new(raw) });
     region.child_ended(
         ChildEnd {
             path: task.path,

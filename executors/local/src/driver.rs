@@ -155,10 +155,9 @@ impl LocalDriver {
     pub fn shut_down(&mut self, mut idle: impl FnMut(Option<Time>)) {
         self.driver.request_shutdown();
         while !self.driver.is_shut_down() {
-            if let Turn::Idle(until) = self.turn(POLLS_PER_TURN)
-                && !self.driver.is_shut_down()
-            {
-                idle(until);
+            match self.turn(POLLS_PER_TURN) {
+                Turn::Idle(until) if !self.driver.is_shut_down() => idle(until),
+                _ => {}
             }
         }
     }

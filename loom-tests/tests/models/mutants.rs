@@ -55,8 +55,10 @@ caught! {
     last_sender_not_rechecked: "permit::last_sender_vs_recv", WaitNotRechecked, "deadlock";
     take_looks_first: "permit::two_senders_vs_one_slot", TakeLooksFirst, "takes exactly one value";
     give_looks_first: "permit::recv_vs_reserve", GiveLooksFirst, "deadlock";
-    oneshot_looks_then_delivers: "oneshot::send_vs_receiver_drop", CommitLooksThenDelivers, "a delivered value goes with its sender";
+    oneshot_looks_then_delivers: "oneshot::send_vs_receiver_drop", CommitLooksThenDelivers, "a delivered value is left behind";
     seat_not_rechecked: "oneshot::send_vs_recv", WaitNotRechecked, "deadlock";
+    slot_waker_not_taken_back: "oneshot::send_vs_second_poll", SlotWakerNotTakenBack, "Causality violation";
+    slot_looks_then_goes: "oneshot::send_vs_second_poll", SlotLooksThenGoes, "leak";
     sender_drop_not_rechecked: "oneshot::sender_drop_vs_recv", WaitNotRechecked, "deadlock";
     sleep_looks_first: "sleep::push_vs_sleep", SleepLooksFirst, "deadlock";
     second_push_sleep_looks_first: "sleep::two_pushes_vs_sleep", SleepLooksFirst, "deadlock";

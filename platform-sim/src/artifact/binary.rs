@@ -260,7 +260,7 @@ fn unpack(stored: &[u8], start: usize, count: u64) -> Result<Vec<Event>, TraceEr
             };
             return Err(TraceError::at_byte(at, problem));
         }
-        if len == 0 || !len.is_multiple_of(Event::ENCODED_LEN) {
+        if len == 0 || len % Event::ENCODED_LEN != 0 {
             let problem = malformed("a chunk", "it does not hold whole events");
             return Err(TraceError::at_byte(at, problem));
         }

@@ -124,16 +124,15 @@ impl Census {
                 let Some(task) = self.tasks.get_mut(&actor) else {
                     return;
                 };
-                if !core::mem::replace(&mut task.is_done, true)
-                    && let Some(region) = self.regions.get_mut(&task.region)
-                {
+                if core::mem::replace(&mut task.is_done, true) {
+                    return;
+                }
+                if let Some(region) = self.regions.get_mut(&task.region) {
                     region.live_tasks = region.live_tasks.saturating_sub(1);
                 }
             }
             EventKind::PhaseChanged => {
-                if let Some(task) = self.tasks.get_mut(&actor)
-                    && let Some(phase) = phase_of(arg)
-                {
+                if let (Some(task), Some(phase)) = (self.tasks.get_mut(&actor), phase_of(arg)) {
                     task.phase = phase;
                 }
             }
@@ -178,10 +177,10 @@ impl Census {
         };
         let before = core::mem::replace(&mut region.state, state);
         let parent = region.parent;
-        if state == RegionState::Closed
-            && before != RegionState::Closed
-            && let Some(parent) = self.regions.get_mut(&parent)
-        {
+        if state == before || state != RegionState::Closed {
+            return;
+        }
+        if let Some(parent) = self.regions.get_mut(&parent) {
             parent.live_regions = parent.live_regions.saturating_sub(1);
         }
     }

@@ -33,9 +33,10 @@ impl Losers {
                     return;
                 };
                 *has_ended |= event.arg == Phase::Finalizing as u64;
-                if event.arg == Phase::Done as u64
-                    && let Some((kind, false)) = self.asked.remove(&event.actor.as_u64())
-                {
+                if event.arg != Phase::Done as u64 {
+                    return;
+                }
+                if let Some((kind, false)) = self.asked.remove(&event.actor.as_u64()) {
                     let kind = kind_of(kind).map_or("?", |kind| kind.name());
                     out.add(
                         Oracle::LoserDrain,
