@@ -144,7 +144,7 @@ impl Tally {
         self.busy += began.elapsed();
         self.fingerprints.insert(seen.fingerprint);
         let mut wrong = check(scenario, &record, &probe);
-        if seed.is_multiple_of(SAMPLE) {
+        if seed % SAMPLE == 0 {
             harness.run(scenario.setup(), scenario.body, &Probe::new());
             if harness.seen() != seen {
                 wrong.push(format!(
