@@ -269,7 +269,7 @@ impl CxBase {
     fn require<C: Capability>(&self) -> Result<(), CapabilityDenied> {
         self.assert_own();
         let held = &self.region_core().capabilities;
-        if held.is_edited() || held.find::<C>().is_err() {
+        if held.is_edited() || held.require::<C>().is_err() {
             self.capability::<C>()?;
         }
         Ok(())

@@ -120,7 +120,7 @@ impl TaskError for Error {
 pub enum SpawnError {
     /// The region no longer admits: it was cancelled, or its body has returned.
     RegionClosed,
-    /// The runtime holds as many tasks as it may.
+    /// The runtime holds as many tasks as it may, or memory for one more is out.
     AtCapacity,
     /// Scopes nest deeper within one task than [`INLINE_DEPTH_MAX`](crate::INLINE_DEPTH_MAX).
     TooDeep,
@@ -156,7 +156,7 @@ impl fmt::Display for SpawnError {
                 "the region no longer admits tasks; spawn before its body returns or it is cancelled",
             ),
             Self::AtCapacity => f.write_str(
-                "the runtime holds as many tasks as it may; wait for some to end, or raise its capacity",
+                "the runtime holds as many tasks as it may, or memory is out; wait for some to end, or raise its capacity",
             ),
             Self::TooDeep => write!(
                 f,

@@ -12,6 +12,7 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct ObjectId(AtomicU64);
 
 impl ObjectId {
+    #[inline]
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }

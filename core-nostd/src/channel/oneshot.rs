@@ -58,6 +58,7 @@ impl<T> Sender<T> {
     /// # Errors
     /// [`Cancelled`] if this task was asked to stop.
     pub async fn closed(&mut self, cx: &CxBase) -> Result<(), Cancelled> {
+        cx.poll_cancelled()?;
         OtherSettled::new(&mut self.end, cx).await
     }
 
@@ -89,9 +90,15 @@ impl<T> Receiver<T> {
     /// - [`RecvError::Cancelled`] if this task was asked to stop.
     /// - [`RecvError::Closed`] if the sender was dropped unsent.
     pub async fn recv(&mut self, cx: &CxBase) -> Result<T, RecvError> {
-        OtherSettled::new(&mut self.end, cx).await?;
-        let found = self.end.take().flatten();
-        found.ok_or_else(|| RecvError::closed(cx))
+        cx.poll_cancelled()?;
+        // What is there already costs no wait.
+        if !self.end.is_other_settled() {
+            OtherSettled::new(&mut self.end, cx).await?;
+        }
+        match self.end.take() {
+            Some(Some(value)) => Ok(value),
+            _ => Err(RecvError::closed(cx)),
+        }
     }
 
     /// The value, if it is there.
@@ -113,7 +120,7 @@ impl<T> fmt::Debug for Receiver<T> {
     }
 }
 
-/// Waits until the other end has sent or left.
+/// Waits until the other end has sent or left. The caller has looked for a cancel.
 #[must_use = "futures do nothing until polled"]
 struct OtherSettled<'a, T, const FILLS: bool> {
     end: &'a mut End<T, FILLS>,
@@ -152,9 +159,6 @@ impl<T, const FILLS: bool> Future for OtherSettled<'_, T, FILLS> {
     #[inline]
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if !this.waiting {
-            this.cx.poll_cancelled()?;
-        }
         if this.end.is_other_settled() {
             this.ended(true);
             return Poll::Ready(Ok(()));

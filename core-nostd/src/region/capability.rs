@@ -121,6 +121,18 @@ impl Capabilities {
         }
     }
 
+    /// Whether `find` would.
+    #[inline]
+    pub(crate) fn require<C: Capability>(&self) -> Result<(), CapabilityDenied> {
+        let held = |grant: &Grant| grant.kind == TypeId::of::<C>();
+        match self.grants.iter().any(held) {
+            true => Ok(()),
+            false => Err(CapabilityDenied {
+                capability: C::NAME,
+            }),
+        }
+    }
+
     #[inline]
     pub(crate) fn find<C: Capability>(&self) -> Result<&C, CapabilityDenied> {
         self.grants

@@ -214,8 +214,8 @@ impl<E: TaskError> Region<E> {
     ///
     /// # Errors
     /// [`SpawnError::RegionClosed`] if the region no longer admits (it was cancelled, or its body
-    /// has returned); [`SpawnError::AtCapacity`] if the runtime holds as many tasks as it may;
-    /// [`SpawnError::Denied`] without the capability [`Spawn`]. In each case `f` is dropped uncalled.
+    /// has returned); [`SpawnError::AtCapacity`] if the runtime holds as many tasks as it may, or there is
+    /// no memory for one more; [`SpawnError::Denied`] without the capability [`Spawn`]. In each case `f` is dropped uncalled.
     pub fn spawn<T, F, Fut>(&self, f: F) -> Result<Task<T, E>, SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
@@ -241,7 +241,7 @@ impl<E: TaskError> Region<E> {
     {
         self.cx.assert_own();
         let admitted = Admission::ask(&self.core, Place::Foreground)?;
-        Ok(admitted.spawn(self.cx.next_path(), options, f))
+        admitted.spawn(self.cx.next_path(), options, f)
     }
 
     /// Spawns a child that is cancelled with [`CancelKind::ScopeDone`] once the body has returned and
@@ -256,7 +256,7 @@ impl<E: TaskError> Region<E> {
     {
         self.cx.assert_own();
         let admitted = Admission::ask(&self.core, Place::Background)?;
-        drop(admitted.spawn(self.cx.next_path(), TaskOptions::new(), f));
+        drop(admitted.spawn(self.cx.next_path(), TaskOptions::new(), f)?);
         Ok(())
     }
 
@@ -364,7 +364,7 @@ impl<E: TaskError> Spawner<E> {
         T: Send + 'static,
     {
         let admitted = Admission::ask(&self.core, Place::Foreground)?;
-        Ok(admitted.spawn(self.next_path(), options, f))
+        admitted.spawn(self.next_path(), options, f)
     }
 
     /// Spawns a background child; see [`Region::spawn_background`].
@@ -377,7 +377,7 @@ impl<E: TaskError> Spawner<E> {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
         let admitted = Admission::ask(&self.core, Place::Background)?;
-        drop(admitted.spawn(self.next_path(), TaskOptions::new(), f));
+        drop(admitted.spawn(self.next_path(), TaskOptions::new(), f)?);
         Ok(())
     }
 
@@ -472,7 +472,7 @@ where
     Fut: Future<Output = Result<T, E>>,
 {
     let admitted = Admission::ask(core, Place::Local)?;
-    let task = admitted.spawn(path, TaskOptions::new(), |cx| f(LocalCx::new(cx)));
+    let task = admitted.spawn(path, TaskOptions::new(), |cx| f(LocalCx::new(cx)))?;
     Ok(run::local(task))
 }
 
@@ -494,7 +494,7 @@ impl<'a> Admission<'a> {
     #[inline]
     fn ask(core: &'a Arc<RegionCore>, place: Place) -> Result<Self, SpawnError> {
         core.capabilities
-            .find::<Spawn>()
+            .require::<Spawn>()
             .map_err(SpawnError::Denied)?;
         let background = place == Place::Background;
         if !core.gate.enter(background) {
@@ -512,19 +512,13 @@ impl<'a> Admission<'a> {
         path: PathId,
         options: TaskOptions,
         make: impl FnOnce(Cx<E>) -> Fut,
-    ) -> Task<T, E>
+    ) -> Result<Task<T, E>, SpawnError>
     where
         Fut: Future<Output = Result<T, E>>,
         E: TaskError,
     {
         let Self { core, place } = self;
         let budget = core.budget.meet(options.budget);
-        core.kernel.emit(
-            EventKind::TaskSpawned,
-            core.kernel.polling(),
-            path.as_u64(),
-            || core.path.as_u64(),
-        );
         let with = Construction {
             region: Arc::clone(core),
             path,
@@ -535,9 +529,20 @@ impl<'a> Admission<'a> {
             priority: budget.priority,
             poll_quota: budget.poll_quota,
         };
-        run::spawn(with, |task| {
+        let spawned = run::spawn(with, |task| {
+            core.kernel.emit(
+                EventKind::TaskSpawned,
+                core.kernel.polling(),
+                path.as_u64(),
+                || core.path.as_u64(),
+            );
             limit(&task, &options, &budget);
             make(Cx::new(CxBase::new(task, None)))
+        });
+        spawned.ok_or_else(|| {
+            core.kernel.release_admission();
+            core.exit(place == Place::Background);
+            SpawnError::AtCapacity
         })
     }
 }

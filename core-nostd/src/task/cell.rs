@@ -1,5 +1,6 @@
 //! The cell's memory: header, future-or-outcome, the references to it, and the table of typed steps.
 
+use alloc::alloc::Layout;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;
@@ -12,7 +13,7 @@ use core::task::{Context, Poll, Waker};
 
 use once_cell::race::OnceBox;
 
-use super::list::Links;
+use super::list::{Links, Membership};
 use super::state::{State, WakeAction};
 use super::{Cold, Phase};
 use crate::cancel::{CancelReason, Observer};
@@ -22,7 +23,7 @@ use crate::mutants::mutant;
 use crate::outcome::{Outcome, PanicPayload, Severity};
 use crate::path::PathId;
 use crate::region::RegionCore;
-use crate::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, Ordering};
 use crate::time::Time;
 
 /// Set in `flags`: only the home driver may poll or drop the future.
@@ -45,6 +46,8 @@ pub(super) const CLOSER: u16 = 1 << 8;
 const TRACED: u16 = 1 << 9;
 /// Every use of the task's `Cx` is checked (R-OWN-5); copied here for the same reason.
 const CHECKED: u16 = 1 << 10;
+/// The phase of the cancel protocol stands above the flags.
+const PHASE_SHIFT: u32 = 12;
 
 /// The untyped front of a task cell: what queues, wakers and regions see.
 ///
@@ -62,8 +65,8 @@ pub struct Header {
     ordinal: AtomicU32,
     pub(super) polls_left: AtomicU32,
     permits: AtomicU32,
-    phase: AtomicU8,
     flags: AtomicU16,
+    pub(super) membership: Membership,
     pub(crate) priority: u8,
 }
 
@@ -114,7 +117,8 @@ impl Header {
 
     #[inline]
     pub(crate) fn phase(&self) -> Phase {
-        Phase::from_u8(self.phase.load(Ordering::Relaxed)).unwrap_or(Phase::Done)
+        let number = self.flags.load(Ordering::Relaxed) >> PHASE_SHIFT;
+        Phase::from_u8(number as u8).unwrap_or(Phase::Done)
     }
 
     /// Moves forward along the protocol and says from where; `None` if the edge does not exist.
@@ -122,7 +126,9 @@ impl Header {
     pub(crate) fn advance_phase(&self, next: Phase) -> Option<Phase> {
         let before = self.phase();
         if before.may_become(next) {
-            self.phase.store(next as u8, Ordering::Relaxed);
+            let flags = self.flags.load(Ordering::Relaxed) & ((1 << PHASE_SHIFT) - 1);
+            self.flags
+                .store(flags | ((next as u16) << PHASE_SHIFT), Ordering::Relaxed);
             Some(before)
         } else {
             None
@@ -308,7 +314,8 @@ where
     };
 
     /// A cell without a future, as if it were being polled; see `State::spawning` for the references.
-    pub(super) fn allocate(with: Construction) -> NonNull<Header> {
+    /// `None`: there is no memory for it, and nothing happened.
+    pub(super) fn allocate(with: Construction) -> Option<NonNull<Header>> {
         let mut flags = 0;
         if with.local {
             flags |= LOCAL;
@@ -328,7 +335,11 @@ where
         if with.timed {
             flags |= TIMED;
         }
-        let cell = Box::new(Self {
+        // By hand, since `Box::new` aborts where memory is out.
+        // SAFETY: the layout has a size: the header is not empty.
+        let memory = unsafe { alloc::alloc::alloc(Layout::new::<Self>()) };
+        let cell = NonNull::new(memory)?.cast::<Self>();
+        let made = Self {
             header: Header {
                 state: State::spawning(),
                 vtable: &Self::VTABLE,
@@ -341,13 +352,16 @@ where
                 ordinal: AtomicU32::new(0),
                 polls_left: AtomicU32::new(with.poll_quota),
                 permits: AtomicU32::new(0),
-                phase: AtomicU8::new(Phase::Running as u8),
+                // The phase is `Running`, which is number zero.
                 flags: AtomicU16::new(flags),
+                membership: Membership::new(),
                 priority: with.priority,
             },
             stage: UnsafeCell::new(Stage::Empty),
-        });
-        NonNull::from(Box::leak(cell)).cast()
+        };
+        // SAFETY: freshly allocated for a value of this type.
+        unsafe { cell.write(made) };
+        Some(cell.cast())
     }
 
     /// # Safety
@@ -458,9 +472,9 @@ where
     /// As for `stage`; the caller dropped the last reference.
     unsafe fn free(header: NonNull<Header>) {
         // SAFETY: the cell is alive until the next statement.
-        let linked = unsafe { header.as_ref() }.member.is_linked();
+        let linked = unsafe { header.as_ref() }.membership.is_linked();
         debug_assert!(!linked, "a task is freed while its region's list has it");
-        // SAFETY: the last reference is gone; the box came from `allocate`.
+        // SAFETY: the last reference is gone; `allocate` took the memory from where `Box` gives it back.
         drop(unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) });
     }
 

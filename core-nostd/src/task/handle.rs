@@ -27,6 +27,8 @@ pub struct Task<T, E> {
     task: TaskRef,
     /// Takes the outcome out of the cell, whose future type only the spawner knew.
     take: unsafe fn(NonNull<Header>) -> Option<Outcome<T, E>>,
+    /// The outcome was taken: the drop has nothing to give up.
+    is_taken: bool,
     _outcome: PhantomData<fn() -> Outcome<T, E>>,
 }
 
@@ -40,6 +42,7 @@ impl<T, E: TaskError> Task<T, E> {
         Self {
             task,
             take: Cell::<F, T, E>::take,
+            is_taken: false,
             _outcome: PhantomData,
         }
     }
@@ -146,6 +149,7 @@ impl<T, E: TaskError> Task<T, E> {
         // SAFETY: done with the handle alive, so the outcome is the handle's; `take` is of the
         // cell's own type by the contract of `new`.
         let taken = unsafe { (self.take)(self.task.as_raw()) };
+        self.is_taken = true;
         // Only a failed child's error can be gone: the region took it because it closed first.
         Some(taken.unwrap_or_else(|| {
             Outcome::Panicked(crate::outcome::PanicPayload::from_message(
@@ -159,6 +163,9 @@ impl<T, E> Drop for Task<T, E> {
     fn drop(&mut self) {
         if mutant!(HandleDropCancels) {
             self.task.cancel();
+        }
+        if self.is_taken {
+            return;
         }
         // Done: the completer has read the flag already, so it need not be cleared.
         if self.task.is_done() || self.task.state.transition_to_unhandled() {

@@ -12,36 +12,51 @@ use super::state::{State, SweepAction, WakeAction};
 use crate::mutants::mutant;
 use crate::sync::atomic::{AtomicU8, Ordering};
 
-const LINKED: u8 = 1 << 0;
-const WAS_LINKED: u8 = 1 << 1;
-
-/// A member's links; written only under the lock of the region that owns the list.
+/// A member's links; used only under the lock of the region that owns the list.
 pub(super) struct Links {
     previous: Cell<Option<NonNull<Header>>>,
     next: Cell<Option<NonNull<Header>>>,
-    /// Atomic because the task looks at it without the lock.
-    flags: AtomicU8,
 }
 
 impl Links {
-    pub(super) fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             previous: Cell::new(None),
             next: Cell::new(None),
-            flags: AtomicU8::new(0),
         }
     }
+}
 
-    /// Whether the task is in its region's list.
-    #[inline]
-    pub(super) fn is_linked(&self) -> bool {
-        self.flags.load(Ordering::Relaxed) & LINKED != 0
+/// Whether a task is in its region's list, and whether it ever was. Written under the region's lock, and
+/// looked at by the task without it.
+pub(super) struct Membership(AtomicU8);
+
+impl Membership {
+    const LINKED: u8 = 1 << 0;
+    const WAS_LINKED: u8 = 1 << 1;
+
+    pub(super) fn new() -> Self {
+        Self(AtomicU8::new(0))
     }
 
-    /// Whether it ever was: then somebody may still be looking at it under the lock.
+    #[inline]
+    pub(super) fn is_linked(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & Self::LINKED != 0
+    }
+
+    /// Somebody may still be looking at the task under the region's lock.
     #[inline]
     pub(super) fn was_linked(&self) -> bool {
-        self.flags.load(Ordering::Relaxed) & WAS_LINKED != 0
+        self.0.load(Ordering::Relaxed) & Self::WAS_LINKED != 0
+    }
+
+    fn join(&self) {
+        self.0
+            .store(Self::LINKED | Self::WAS_LINKED, Ordering::Relaxed);
+    }
+
+    fn leave(&self) {
+        self.0.store(Self::WAS_LINKED, Ordering::Relaxed);
     }
 }
 
@@ -93,11 +108,10 @@ impl MemberList {
         let task = member.0;
         // SAFETY: alive, by the contract of `Member::new`.
         let header = unsafe { task.as_ref() };
-        if header.member.is_linked() {
+        if header.membership.is_linked() {
             return;
         }
-        let linked = LINKED | WAS_LINKED;
-        header.member.flags.store(linked, Ordering::Relaxed);
+        header.membership.join();
         header.member.previous.set(self.last);
         header.member.next.set(None);
         match self.last {
@@ -113,10 +127,10 @@ impl MemberList {
     pub(crate) fn unlink(&mut self, member: &Member) {
         // SAFETY: alive, by the contract of `Member::new`.
         let header = unsafe { member.0.as_ref() };
-        if !header.member.is_linked() {
+        if !header.membership.is_linked() {
             return;
         }
-        header.member.flags.store(WAS_LINKED, Ordering::Relaxed);
+        header.membership.leave();
         let (previous, next) = (header.member.previous.take(), header.member.next.take());
         match previous {
             // SAFETY: members are alive while linked.

@@ -39,12 +39,17 @@ pub enum Ran {
 }
 
 /// Makes a task, admitted by the caller, and queues it. `make` turns its context into its future.
-pub(crate) fn spawn<F, T, E>(with: Construction, make: impl FnOnce(TaskRef) -> F) -> Task<T, E>
+///
+/// `None`: there is no memory for the task; `make` was not called.
+pub(crate) fn spawn<F, T, E>(
+    with: Construction,
+    make: impl FnOnce(TaskRef) -> F,
+) -> Option<Task<T, E>>
 where
     F: Future<Output = Result<T, E>>,
     E: TaskError,
 {
-    let raw = Cell::<F, T, E>::allocate(with);
+    let raw = Cell::<F, T, E>::allocate(with)?;
     // SAFETY: `State::spawning` counted one reference for the handle and one for the `Cx`.
     let (handle, context) = unsafe {
         (
@@ -65,7 +70,7 @@ where
         .region
         .kernel
         .schedule(unsafe { Runnable::from_raw(raw) });
-    handle
+    Some(handle)
 }
 
 /// Marks a task as one that stays on the driving thread; its handle may not leave it either.
@@ -157,7 +162,7 @@ fn pending(raw: NonNull<Header>, word_seen: u32) -> Ran {
     // SAFETY: the runtime's reference is still ours.
     let header = unsafe { raw.as_ref() };
     let yielded = header.has(YIELDED);
-    if !header.member.is_linked() && !yielded {
+    if !header.membership.is_linked() && !yielded {
         // SAFETY: alive, of this region, and unlinked in `complete` before the reference is given up.
         let word_now = header.region.enrol(&unsafe { Member::new(raw) });
         if word_now != word_seen {
@@ -289,8 +294,8 @@ fn complete(raw: NonNull<Header>) -> Ran {
     let background = task.has(BACKGROUND);
     // Also when it has left the list: whoever told it may not have released the lock yet.
     // SAFETY: alive, and of this region.
-    let member = (task.member.was_linked()
-        && (task.member.is_linked() || !mutant!(EndIgnoresTeller)))
+    let member = (task.membership.was_linked()
+        && (task.membership.is_linked() || !mutant!(EndIgnoresTeller)))
     .then(|| unsafe { Member::new(raw) });
     region.child_ended(
         ChildEnd {

@@ -27,6 +27,10 @@ pub const ALLOWED: &[Exception] = &[
         "executors/local/tests/no_alloc_on_wake.rs",
         "a counting allocator, for the same reason",
     ),
+    (
+        "executors/local/tests/no_memory.rs",
+        "an allocator that can be exhausted, for the same reason",
+    ),
 ];
 
 /// A `SAFETY:` comment stands at most this many lines above the use: a statement may span a few.
