@@ -269,7 +269,7 @@ impl CxBase {
     fn require<C: Capability>(&self) -> Result<(), CapabilityDenied> {
         self.assert_own();
         let held = &self.region_core().capabilities;
-        if held.is_edited() || held.require::<C>().is_err() {
+        if held.is_edited() || held.find::<C>().is_err() {
             self.capability::<C>()?;
         }
         Ok(())
@@ -482,7 +482,9 @@ impl<E: TaskError> Cx<E> {
     where
         F: AsyncFnOnce(&Region<E>) -> Result<T, E>,
     {
-        run_inline(self, options, async |region| f(&region).await).await
+        let inner = run_inline(self, options, async |region| f(&region).await);
+        let (result, ending) = inner.await;
+        (result, ending.into_report())
     }
 }
 

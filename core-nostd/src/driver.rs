@@ -11,26 +11,60 @@ use core::marker::PhantomData;
 use crate::budget::Budget;
 use crate::cancel::CancelKind;
 use crate::cx::LocalCx;
-use crate::error::{Error, TaskError};
+use crate::error::{Error, SpawnError, TaskError};
 use crate::executor::Executor;
 use crate::kernel::{Config, Kernel, Stats};
 use crate::mutants::mutant;
-use crate::outcome::{ChildEnded, Outcome};
 use crate::path::PathId;
 use crate::platform::Platform;
 use crate::region::{
     Capabilities, LocalRegion, Policy, RegionCore, RegionState, Settings, Spawner, spawn_local_in,
 };
 use crate::task::run::{self, Ran};
-use crate::task::{Runnable, borrowed};
+use crate::task::{LocalTask, Runnable, borrowed};
 use crate::time::Time;
-use crate::trace::TraceSink;
+use crate::trace::Sink;
 
 /// Polls the tasks of one runtime. Made once, on the thread (or the interrupt level) that drives.
 pub struct Driver {
     kernel: Arc<Kernel>,
     root: Arc<RegionCore>,
     _not_send: PhantomData<*const ()>,
+}
+
+/// A body that [`Driver::start`] started. Whoever drives asks after each turn whether it has ended.
+///
+/// Dropping the handle asks the body to stop: it cleans up in the turns that follow, and the root region
+/// waits for it.
+#[must_use = "dropped, it asks the body to stop"]
+pub struct MainTask<T, E: TaskError> {
+    task: LocalTask<Result<T, E>, E>,
+}
+
+impl<T, E: TaskError> MainTask<T, E> {
+    /// The body's result, given out once; `None` while the body, or anything in its region, runs.
+    ///
+    /// # Errors
+    /// The inner result is that of [`Driver::block_on`]; asked for again, an error that says so.
+    pub fn try_result(&mut self) -> Option<Result<T, E>> {
+        let outcome = self.task.take_outcome()?;
+        Some(outcome.into_result().and_then(|result| result))
+    }
+}
+
+impl<T, E: TaskError> Drop for MainTask<T, E> {
+    fn drop(&mut self) {
+        if !self.task.is_finished() {
+            self.task
+                .cancel("nobody waits for the body's result any more");
+        }
+    }
+}
+
+impl<T, E: TaskError> fmt::Debug for MainTask<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MainTask").field(&self.task.path()).finish()
+    }
 }
 
 /// A task that belongs to another runtime was given to this driver; it is handed back untouched.
@@ -55,7 +89,7 @@ impl Driver {
         platform: Arc<dyn Platform>,
         executor: Arc<dyn Executor>,
         config: Config,
-        sink: Option<Arc<dyn TraceSink>>,
+        sink: Option<Sink>,
     ) -> Self {
         let leak_response = config.leak_response;
         let kernel = Arc::new(Kernel::new(platform, executor, config, sink));
@@ -143,12 +177,27 @@ impl Driver {
             || turn(self),
             rest,
         )?;
-        match ended {
-            Outcome::Ok(result) => result,
-            Outcome::Err(error) => Err(error),
-            Outcome::Cancelled(reason) => Err(E::from(ChildEnded::Cancelled(reason))),
-            Outcome::Panicked(payload) => Err(E::from(ChildEnded::Panicked(payload))),
-        }
+        ended.into_result().and_then(|result| result)
+    }
+
+    /// Starts `body` as a task on this thread and returns at once: what [`block_on`](Self::block_on) is
+    /// for a caller that may not block.
+    ///
+    /// The caller's own turns run it, in a region of its own, until the handle has its result. `body`
+    /// owns what it uses, since nothing keeps the caller's frame waiting for it.
+    ///
+    /// # Errors
+    /// [`SpawnError`] if the runtime is at capacity or shut down; `body` is dropped uncalled.
+    pub fn start<T, E, F>(&mut self, body: F) -> Result<MainTask<T, E>, SpawnError>
+    where
+        T: 'static,
+        E: TaskError,
+        F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E> + 'static,
+    {
+        // The result is the task's value, good or bad: it is the caller's, not the root region's.
+        let main = async |cx: LocalCx<E>| Ok(cx.region(body).await);
+        let task = spawn_local_in(&self.root, self.root.next_path(), main)?;
+        Ok(MainTask { task })
     }
 
     /// Asks the root region, hence every task, to stop (R-CAN-7). Idempotent.
@@ -158,12 +207,22 @@ impl Driver {
     }
 
     /// Whether the root region is closed; the last step of shutdown. Turns go on until it is.
+    ///
+    /// Obligations that were handed out of the tasks of the root region are waited for until the cleanup
+    /// budget is spent, and then revoked (R-OBL-2).
     pub fn is_shut_down(&self) -> bool {
-        let empty = self.root.gate.inside().is_empty() || mutant!(ShutdownEarly);
-        if self.root.word.is_cancelled() && empty {
-            self.root.closed();
+        let root = &self.root;
+        let empty = root.gate.inside().is_empty() || mutant!(ShutdownEarly);
+        if root.word.is_cancelled() && empty && root.state() != RegionState::Closed {
+            if root.open_obligations() > 0 && root.word.is_forced() {
+                root.revoke_obligations();
+            }
+            // Commits under way end by themselves.
+            if root.open_obligations() == 0 || mutant!(LeakIgnored) {
+                root.closed();
+            }
         }
-        self.root.state() == RegionState::Closed
+        root.state() == RegionState::Closed
     }
 }
 

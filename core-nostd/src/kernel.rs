@@ -16,12 +16,12 @@ use crate::mutants::mutant;
 use crate::path::PathId;
 use crate::platform::Platform;
 use crate::region::{self, RegionCore};
-use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Mutex, Name};
 use crate::task::{Runnable, TaskRef};
 use crate::time::Time;
 use crate::timer::{Fired, TimerClass, TimerKey, Wheel};
-use crate::trace::{Event, EventKind, TraceSink};
+use crate::trace::{EventKind, Sink};
 
 /// What happens when an obligation is never resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,10 +76,10 @@ impl Default for Config {
 /// Counters of a runtime since it began.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) forced: AtomicU64,
-    pub(crate) leaked: AtomicU64,
-    pub(crate) late_values: AtomicU64,
-    pub(crate) timers_fired: AtomicU64,
+    pub(crate) forced: AtomicUsize,
+    pub(crate) leaked: AtomicUsize,
+    pub(crate) late_values: AtomicUsize,
+    pub(crate) timers_fired: AtomicUsize,
 }
 
 /// A look at a runtime's counters.
@@ -104,14 +104,14 @@ pub(crate) struct Kernel {
     pub(crate) platform: Arc<dyn Platform>,
     executor: Arc<dyn Executor>,
     pub(crate) config: Config,
-    sink: Option<Arc<dyn TraceSink>>,
+    sink: Option<Sink>,
     timers: Mutex<Wheel<TimerAction>>,
     live: AtomicUsize,
     capacity: usize,
     pub(crate) stats: Counters,
     seed: u64,
     /// The path of the task being polled; kept up only while events are recorded.
-    polling: AtomicU64,
+    polling: Name,
     /// The driver is gone: nobody polls any more.
     dead: AtomicBool,
     /// `Some` once the driver is gone: regions whose tasks are still to be dropped.
@@ -137,7 +137,7 @@ impl Kernel {
         platform: Arc<dyn Platform>,
         executor: Arc<dyn Executor>,
         config: Config,
-        sink: Option<Arc<dyn TraceSink>>,
+        sink: Option<Sink>,
     ) -> Self {
         let tick = u64::try_from(config.timer_tick.as_nanos()).unwrap_or(u64::MAX);
         let start = platform.now();
@@ -149,7 +149,7 @@ impl Kernel {
             live: AtomicUsize::new(0),
             capacity: executor.capacity().min(region::CHILDREN_MAX),
             seed: platform.entropy(),
-            polling: AtomicU64::new(PathId::NOBODY.as_u64()),
+            polling: Name::new(PathId::NOBODY.as_u64()),
             dead: AtomicBool::new(false),
             swept: Mutex::new(None),
             stats: Counters::default(),
@@ -174,10 +174,15 @@ impl Kernel {
         }
     }
 
+    /// Has a driver that sleeps take a turn.
+    pub(crate) fn interrupt(&self) {
+        self.executor.interrupt();
+    }
+
     /// Whether events are recorded.
     #[inline]
     pub(crate) fn is_traced(&self) -> bool {
-        self.sink.is_some()
+        cfg!(feature = "trace") && self.sink.is_some()
     }
 
     /// Records an event. `arg` is a closure so that untraced runs do not compute it.
@@ -189,8 +194,9 @@ impl Kernel {
         object: u64,
         arg: impl FnOnce() -> u64,
     ) {
+        #[cfg(feature = "trace")]
         if let Some(sink) = &self.sink {
-            sink.record(&Event {
+            sink.record(&crate::trace::Event {
                 at: self.now(),
                 actor,
                 kind,
@@ -198,6 +204,8 @@ impl Kernel {
                 arg: arg(),
             });
         }
+        #[cfg(not(feature = "trace"))]
+        let _ = (kind, actor, object, arg);
     }
 
     pub(crate) fn task_woken(&self, path: PathId) {
@@ -206,11 +214,11 @@ impl Kernel {
 
     /// The task that is being polled, if events are recorded: who wakes, and who spawns.
     pub(crate) fn polling(&self) -> PathId {
-        PathId::from_u64(self.polling.load(Ordering::Relaxed))
+        PathId::from_u64(self.polling.get())
     }
 
     pub(crate) fn set_polling(&self, task: PathId) {
-        self.polling.store(task.as_u64(), Ordering::Relaxed);
+        self.polling.set(task.as_u64());
     }
 
     pub(crate) fn report(&self, diagnostic: &Diagnostic) {
@@ -267,10 +275,10 @@ impl Kernel {
     pub(crate) fn stats(&self) -> Stats {
         Stats {
             live: self.live.load(Ordering::Relaxed),
-            forced: self.stats.forced.load(Ordering::Relaxed),
-            leaked: self.stats.leaked.load(Ordering::Relaxed),
-            late_values: self.stats.late_values.load(Ordering::Relaxed),
-            timers_fired: self.stats.timers_fired.load(Ordering::Relaxed),
+            forced: self.stats.forced.load(Ordering::Relaxed) as u64,
+            leaked: self.stats.leaked.load(Ordering::Relaxed) as u64,
+            late_values: self.stats.late_values.load(Ordering::Relaxed) as u64,
+            timers_fired: self.stats.timers_fired.load(Ordering::Relaxed) as u64,
             timers: self.timers.lock().len(),
         }
     }
@@ -378,9 +386,7 @@ impl Kernel {
                 TimerAction::TaskForce(task) => task.force(),
             }
         }
-        self.stats
-            .timers_fired
-            .fetch_add(fired as u64, Ordering::Relaxed);
+        self.stats.timers_fired.fetch_add(fired, Ordering::Relaxed);
         fired
     }
 }

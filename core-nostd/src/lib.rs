@@ -14,6 +14,7 @@
 //! The rule ids in the docs (R-OWN-1, ...) name the contract that the conformance kit checks.
 //!
 //! # Features
+//! - `trace` (default): trace events, for sinks and the lab.
 //! - `parking_lot` (default): locks for hosts with threads.
 //! - `critical-section`: locks for bare metal.
 
@@ -74,7 +75,7 @@ pub use budget::Budget;
 pub use cancel::{CAUSE_DEPTH_MAX, CancelKind, CancelReason, Cancelled, CleanupBudgets};
 pub use cx::{Cx, CxBase, LocalCx};
 pub use diagnostic::Diagnostic;
-pub use driver::{Driver, ForeignTask};
+pub use driver::{Driver, ForeignTask, MainTask};
 pub use error::{
     CapabilityDenied, Error, Misuse, Recoverability, SpawnError, TaskError, TimeError,
     find_cancelled,

@@ -5,31 +5,23 @@
 //! beyond what the fingerprint already sees.
 
 use crate::path::PathId;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::Name;
 
 /// 0 until somebody traced touches it.
-#[derive(Debug, Default)]
-pub(crate) struct ObjectId(AtomicU64);
+#[derive(Debug)]
+pub(crate) struct ObjectId(Name);
 
 impl ObjectId {
     #[inline]
     pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(0))
+        Self(Name::new(0))
     }
 
     /// The name, given now if there is none.
     pub(crate) fn name(&self, first: impl FnOnce() -> PathId) -> u64 {
-        let name = self.0.load(Ordering::Relaxed);
-        if name != 0 {
-            return name;
-        }
-        let given = first().as_u64();
-        match self
-            .0
-            .compare_exchange(0, given, Ordering::Relaxed, Ordering::Relaxed)
-        {
-            Ok(_) => given,
-            Err(named) => named,
+        match self.0.get() {
+            0 => self.0.get_or_set(first().as_u64()),
+            name => name,
         }
     }
 }

@@ -4,16 +4,10 @@
 //! cells from here, so that a model run exercises the very code that ships. A lock is never held
 //! while user code runs, a waker is woken or a user's value is dropped.
 
-#[cfg(all(
-    not(loom),
-    any(not(feature = "critical-section"), feature = "parking_lot")
-))]
+#[cfg(not(loom))]
 pub use core::sync::atomic;
 #[cfg(loom)]
 pub use loom::sync::atomic;
-/// Names in traces have 64 bits, and not every board has atomics that wide.
-#[cfg(all(not(loom), feature = "critical-section", not(feature = "parking_lot")))]
-pub use portable_atomic as atomic;
 
 /// Stands between two `SeqCst` accesses whose order matters.
 ///
@@ -23,6 +17,80 @@ pub use portable_atomic as atomic;
 pub(crate) fn between_seq_cst() {
     #[cfg(loom)]
     atomic::fence(atomic::Ordering::SeqCst);
+}
+
+pub(crate) use name::Name;
+
+/// A 64-bit name in a trace, shared between contexts: an atomic where the target has them that wide.
+#[cfg(any(target_has_atomic = "64", loom))]
+mod name {
+    use super::atomic::{AtomicU64, Ordering};
+
+    /// Zero until it is set.
+    #[derive(Debug)]
+    pub(crate) struct Name(AtomicU64);
+
+    impl Name {
+        #[inline]
+        pub(crate) fn new(value: u64) -> Self {
+            Self(AtomicU64::new(value))
+        }
+
+        #[inline]
+        pub(crate) fn get(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
+        }
+
+        #[inline]
+        pub(crate) fn set(&self, value: u64) {
+            self.0.store(value, Ordering::Relaxed);
+        }
+
+        /// Sets it if it is zero, and says what it is now.
+        pub(crate) fn get_or_set(&self, value: u64) -> u64 {
+            let (done, failed) = (Ordering::Relaxed, Ordering::Relaxed);
+            match self.0.compare_exchange(0, value, done, failed) {
+                Ok(_) => value,
+                Err(set) => set,
+            }
+        }
+    }
+}
+
+/// As above, behind the lock where the widest atomic has 32 bits (Cortex-M).
+#[cfg(not(any(target_has_atomic = "64", loom)))]
+mod name {
+    /// Zero until it is set.
+    pub(crate) struct Name(super::Mutex<u64>);
+
+    impl Name {
+        pub(crate) fn new(value: u64) -> Self {
+            Self(super::Mutex::new(value))
+        }
+
+        pub(crate) fn get(&self) -> u64 {
+            *self.0.lock()
+        }
+
+        pub(crate) fn set(&self, value: u64) {
+            *self.0.lock() = value;
+        }
+
+        /// Sets it if it is zero, and says what it is now.
+        pub(crate) fn get_or_set(&self, value: u64) -> u64 {
+            let mut name = self.0.lock();
+            if *name == 0 {
+                *name = value;
+            }
+            *name
+        }
+    }
+
+    impl core::fmt::Debug for Name {
+        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            self.get().fmt(f)
+        }
+    }
 }
 
 /// Shared memory that a protocol of atomics guards. Loom checks that its accesses never overlap.

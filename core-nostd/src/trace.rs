@@ -232,6 +232,13 @@ impl fmt::Display for EventKind {
     }
 }
 
+/// What a runtime records its events with.
+#[cfg(feature = "trace")]
+pub type Sink = alloc::sync::Arc<dyn TraceSink>;
+/// What a runtime would record its events with: without the feature `trace` there is no such thing.
+#[cfg(not(feature = "trace"))]
+pub type Sink = core::convert::Infallible;
+
 /// Where events go.
 ///
 /// A runtime has at most one sink; without one, nothing is recorded and nothing is computed for it.

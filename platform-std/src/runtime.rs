@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use asupersync_core::trace::TraceSink;
+use asupersync_core::trace::{Sink, TraceSink};
 use asupersync_core::{Config, Error, LocalRegion, Platform, Spawner, Stats, TaskError};
 use asupersync_local::{LocalDriver, Turn};
 use parking::Parker;
@@ -115,7 +115,7 @@ impl fmt::Debug for Runtime {
 pub struct Builder {
     capacity: usize,
     config: Config,
-    sink: Option<Arc<dyn TraceSink>>,
+    sink: Option<Sink>,
 }
 
 impl Default for Builder {

@@ -7,7 +7,9 @@ mod forward;
 mod matrix;
 mod run;
 mod setup;
+mod sizes;
 mod steps;
+mod targets;
 mod test;
 mod tidy;
 mod tools;
@@ -42,6 +44,10 @@ enum Command {
     Bench(forward::Args),
     /// Check the models of the lock-free protocols
     Loom(forward::Args),
+    /// Measure what is downloaded or flashed, and hold it to its limits
+    Sizes(sizes::Args),
+    /// Check that the no_std crates build for wasm32 and Cortex-M
+    Targets,
     /// Write docs/traceability.md: which test and which mutant stands behind each rule
     Matrix(matrix::Args),
     /// Check the source rules that no compiler checks
@@ -56,6 +62,8 @@ fn main() -> ExitCode {
         Command::Lab(args) => forward::lab(&args),
         Command::Bench(args) => forward::bench(&args),
         Command::Loom(args) => forward::loom(&args),
+        Command::Sizes(args) => sizes::run(&args),
+        Command::Targets => targets::run(),
         Command::Matrix(args) => matrix::run(&args),
         Command::Tidy => tidy::run(),
     };

@@ -68,7 +68,9 @@ fn install(tool: &Tool, label: &str) -> Result<()> {
     let log = workspace::root().join("target/xtask/setup.log");
     for words in tool.install_commands() {
         let line = words.join(" ");
-        let report = match run::logged(label, &mut tools::command(&words), &log) {
+        let mut command = tools::command(&words);
+        command.current_dir(workspace::root());
+        let report = match run::logged(label, &mut command, &log) {
             Ok(report) => report,
             Err(error) => bail!(
                 "{error:#}; install {} by hand, then run this again",

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use crate::targets;
 use crate::workspace;
 
 /// Which command cannot do without a tool.
@@ -23,6 +24,8 @@ pub enum Install {
     Apt(&'static [&'static str]),
     /// A binary crate, built from source with its own lock file.
     Cargo(&'static str),
+    /// A script of this repository.
+    Script(&'static [&'static str]),
 }
 
 /// One tool.
@@ -43,6 +46,27 @@ pub const TOOLS: &[Tool] = &[
         need: Need::Demo,
         check: &["cc", "--version"],
         install: Install::Apt(&["gcc", "libc6-dev"]),
+    },
+    Tool {
+        name: "targets",
+        why: "std for wasm32 and Cortex-M: the same programs run there",
+        need: Need::Demo,
+        check: targets::WHICH_TOOLCHAIN,
+        install: Install::Script(targets::TOOLCHAIN),
+    },
+    Tool {
+        name: "node",
+        why: "runs what is built for wasm32",
+        need: Need::Demo,
+        check: &["node", "--version"],
+        install: Install::Apt(&["nodejs"]),
+    },
+    Tool {
+        name: "qemu",
+        why: "runs what is built for Cortex-M",
+        need: Need::Demo,
+        check: &["qemu-system-arm", "--version"],
+        install: Install::Apt(&["qemu-system-arm"]),
     },
     Tool {
         name: "rustfmt",
@@ -71,6 +95,7 @@ impl Tool {
     /// Whether the tool is there.
     pub fn is_present(&self) -> bool {
         command(self.check)
+            .current_dir(workspace::root())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -82,11 +107,17 @@ impl Tool {
     pub fn install_commands(&self) -> Vec<Vec<&'static str>> {
         match self.install {
             Install::Rustup(component) => vec![vec!["rustup", "component", "add", component]],
+            Install::Script(words) => vec![words.to_vec()],
             Install::Cargo(name) => vec![vec!["cargo", "install", "--locked", name]],
             Install::Apt(packages) => {
                 let sudo: &[&str] = if is_root() { &[] } else { &["sudo"] };
                 let update = [sudo, &["apt-get", "update"]].concat();
-                let install = [sudo, &["apt-get", "install", "--yes"], packages].concat();
+                let install = [
+                    sudo,
+                    &["apt-get", "install", "--yes", "--no-install-recommends"],
+                    packages,
+                ]
+                .concat();
                 vec![update, install]
             }
         }

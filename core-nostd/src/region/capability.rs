@@ -75,29 +75,38 @@ struct Grant {
 
 /// The set that a region holds. Small, searched linearly, never iterated for effect.
 pub(crate) struct Capabilities {
+    /// One bit for each of the core's own; see [`core_kind`].
+    core: u8,
+    /// What programs granted.
     grants: Vec<Grant>,
     /// Whether it differs, or was to differ, from the root's: then uses are worth tracing.
     is_edited: bool,
 }
 
+/// The bit and the value of a capability of the core's own. Folds to a constant.
+#[inline]
+fn core_kind<C: Capability>() -> Option<(u8, &'static C)> {
+    let kinds: [&'static dyn Any; 5] =
+        [&Spawn(()), &Timing(()), &Entropy(()), &Io(()), &Tracing(())];
+    let bits = (0..).map(|bit| 1 << bit);
+    bits.zip(kinds)
+        .find_map(|(bit, kind)| kind.downcast_ref::<C>().map(|kind| (bit, kind)))
+}
+
 impl Capabilities {
     /// What a runtime's root holds: everything the core itself offers.
     pub(crate) fn root() -> Self {
-        let mut set = Self {
+        Self {
+            core: u8::MAX,
             grants: Vec::new(),
             is_edited: false,
-        };
-        set.grant(Spawn(()));
-        set.grant(Timing(()));
-        set.grant(Entropy(()));
-        set.grant(Io(()));
-        set.grant(Tracing(()));
-        set
+        }
     }
 
     /// A copy that is about to be changed for a region of its own.
     pub(crate) fn edited(&self) -> Self {
         Self {
+            core: self.core,
             grants: self.grants.clone(),
             is_edited: true,
         }
@@ -107,6 +116,7 @@ impl Capabilities {
         self.is_edited
     }
 
+    /// Replaces a grant of the same kind. Of the core's own nobody outside can make a value.
     pub(crate) fn grant<C: Capability>(&mut self, authority: C) {
         self.deny::<C>();
         self.grants.push(Grant {
@@ -116,32 +126,27 @@ impl Capabilities {
     }
 
     pub(crate) fn deny<C: Capability>(&mut self) {
-        if !mutant!(CapabilityAmbient) {
-            self.grants.retain(|grant| grant.kind != TypeId::of::<C>());
+        if mutant!(CapabilityAmbient) {
+            return;
         }
-    }
-
-    /// Whether `find` would.
-    #[inline]
-    pub(crate) fn require<C: Capability>(&self) -> Result<(), CapabilityDenied> {
-        let held = |grant: &Grant| grant.kind == TypeId::of::<C>();
-        match self.grants.iter().any(held) {
-            true => Ok(()),
-            false => Err(CapabilityDenied {
-                capability: C::NAME,
-            }),
+        match core_kind::<C>() {
+            Some((bit, _)) => self.core &= !bit,
+            None => self.grants.retain(|grant| grant.kind != TypeId::of::<C>()),
         }
     }
 
     #[inline]
     pub(crate) fn find<C: Capability>(&self) -> Result<&C, CapabilityDenied> {
-        self.grants
-            .iter()
-            .find(|grant| grant.kind == TypeId::of::<C>())
-            .and_then(|grant| grant.authority.downcast_ref::<C>())
-            .ok_or(CapabilityDenied {
-                capability: C::NAME,
-            })
+        let found = match core_kind::<C>() {
+            Some((bit, kind)) => (self.core & bit != 0).then_some(kind),
+            None => {
+                let grant = self.grants.iter().find(|g| g.kind == TypeId::of::<C>());
+                grant.and_then(|grant| grant.authority.downcast_ref::<C>())
+            }
+        };
+        found.ok_or(CapabilityDenied {
+            capability: C::NAME,
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 //! then open obligations, then finalizers. Closing is not a cancellation point: a cancel of the
 //! host speeds up the children, never the order.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::task::{Context, Poll};
 
@@ -24,7 +25,7 @@ enum Step {
     Foreground,
     Background,
     Obligations,
-    Finalizers(FinalizerRun),
+    Finalizers(Box<FinalizerRun>),
     /// What finalizers left: a region that one had open when it was forced, a token given away.
     Leftovers,
     Done,
@@ -80,7 +81,7 @@ impl Closing {
                         continue;
                     }
                     let run = FinalizerRun::new(task.clone(), region.path, finalizers);
-                    Step::Finalizers(run.of_region(Arc::clone(region)))
+                    Step::Finalizers(Box::new(run.of_region(Arc::clone(region))))
                 }
                 Step::Finalizers(run) => {
                     let tally = core::task::ready!(run.poll(waker));

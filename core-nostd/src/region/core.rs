@@ -13,7 +13,7 @@ use core::time::Duration;
 
 use super::capability::Capabilities;
 use super::gate::Gate;
-use super::report::{ChildEnd, Policy, RegionReport, Tally};
+use super::report::{ChildEnd, Ending, Policy, RegionReport, Tally};
 use crate::budget::Budget;
 use crate::cancel::{CancelKind, CancelReason};
 use crate::cancel_word::{Accepted, CancelWord};
@@ -78,9 +78,16 @@ struct Inner {
     closer: Option<Waker>,
     finalizers: Finalizers,
     ledger: Ledger,
-    tally: Tally,
+    /// Made for the first thing to count: children that only end well are counted in `ok`.
+    tally: Option<Box<Tally>>,
     deadline_timer: Option<TimerKey>,
     force_timer: Option<TimerKey>,
+}
+
+impl Inner {
+    fn tally(&mut self) -> &mut Tally {
+        self.tally.get_or_insert_default()
+    }
 }
 
 struct State(RegionState);
@@ -296,8 +303,10 @@ impl RegionCore {
     /// The last touch of the region by a child: take the waker, then wake.
     fn wake_closer(&self) {
         let waker = self.inner.lock().closer.take();
-        if let Some(waker) = waker {
-            waker.wake();
+        match waker {
+            Some(waker) => waker.wake(),
+            // The root has no closer: its driver looks when it is awake.
+            None => self.kernel.interrupt(),
         }
     }
 
@@ -321,7 +330,9 @@ impl RegionCore {
             return;
         }
         let mut inner = self.inner.lock();
-        let cancels = inner.tally.count(&mut end, self.policy, self.keeps_records);
+        let cancels = inner
+            .tally()
+            .count(&mut end, self.policy, self.keeps_records);
         if let Some(member) = member {
             inner.members.unlink(&member);
         }
@@ -334,17 +345,18 @@ impl RegionCore {
     /// Keeps the first error that nobody joined for.
     pub(crate) fn offer_error(&self, error: Box<dyn Any + Send>) {
         let mut inner = self.inner.lock();
-        let refused = if inner.state.0 == RegionState::Closed || inner.tally.first_error.is_some() {
+        let closed = inner.state.0 == RegionState::Closed;
+        let refused = if closed || inner.tally().first_error.is_some() {
             Some(error)
         } else {
-            inner.tally.first_error.replace(error)
+            inner.tally().first_error.replace(error)
         };
         drop(inner);
         drop(refused);
     }
 
     pub(crate) fn finalizers_done(&self, tally: FinalizerTally) {
-        self.inner.lock().tally.count_finalizers(tally);
+        self.inner.lock().tally().count_finalizers(tally);
     }
 
     pub(crate) fn drop_panicked(&self, payload: PanicPayload) {
@@ -355,22 +367,23 @@ impl RegionCore {
     }
 
     pub(crate) fn count_adopted(&self) {
-        self.inner.lock().tally.report.adopted += 1;
+        self.inner.lock().tally().report.adopted += 1;
     }
 
     pub(crate) fn count_forced(&self) {
         self.kernel.stats.forced.fetch_add(1, Ordering::Relaxed);
-        self.inner.lock().tally.report.forced += 1;
+        self.inner.lock().tally().report.forced += 1;
     }
 
-    pub(crate) fn take_tally(&self) -> Tally {
-        let mut tally = core::mem::take(&mut self.inner.lock().tally);
-        tally.report.ok += self.ok.swap(0, Ordering::Relaxed) as u64;
-        tally
+    pub(crate) fn take_ending(&self) -> Ending {
+        Ending {
+            ok: self.ok.swap(0, Ordering::Relaxed) as u64,
+            tally: self.inner.lock().tally.take(),
+        }
     }
 
     pub(crate) fn report(&self) -> RegionReport {
-        let mut report = self.inner.lock().tally.report.clone();
+        let mut report = self.inner.lock().tally().report.clone();
         report.ok += self.ok.load(Ordering::Relaxed) as u64;
         report
     }
@@ -447,7 +460,11 @@ impl RegionCore {
     }
 
     fn leaked(&self, task: PathId, kind: ObligationKind, count: u64, age: Option<Duration>) {
-        self.kernel.stats.leaked.fetch_add(count, Ordering::Relaxed);
+        let leaked = &self.kernel.stats.leaked;
+        leaked.fetch_add(
+            usize::try_from(count).unwrap_or(usize::MAX),
+            Ordering::Relaxed,
+        );
         let diagnostic = Diagnostic::Leaked {
             region: self.path,
             task,
@@ -456,13 +473,13 @@ impl RegionCore {
             age,
         };
         let mut inner = self.inner.lock();
-        inner.tally.report.leaked += count;
+        inner.tally().report.leaked += count;
         if self.leak_response == LeakResponse::Panic {
-            let text = alloc::format!("{diagnostic}");
-            inner
-                .tally
-                .first_panic
-                .get_or_insert_with(|| PanicPayload::from_message(text));
+            // The numbers are in the diagnostic: formatting them here would bring the machinery for it into
+            // the smallest firmware.
+            let text = "an obligation was never resolved; the diagnostic says whose";
+            let payload = || PanicPayload::from_message(text);
+            inner.tally().first_panic.get_or_insert_with(payload);
         }
         drop(inner);
         if self.leak_response != LeakResponse::Silent {
@@ -487,7 +504,9 @@ impl Drop for RegionCore {
     fn drop(&mut self) {
         let mut next = self.parent.lock().take();
         while let Some(parent) = next {
-            next = Arc::into_inner(parent).and_then(|core| core.parent.lock().take());
+            // Dropped where it is: a region is too large to be moved about on a small stack.
+            let last = Arc::into_inner(parent);
+            next = last.as_ref().and_then(|core| core.parent.lock().take());
         }
     }
 }

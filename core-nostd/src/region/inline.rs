@@ -11,7 +11,7 @@ use core::task::{Context, Poll};
 
 use super::closing::Closing;
 use super::core::{RegionCore, RegionState};
-use super::report::{RegionReport, Tally};
+use super::report::Ending;
 use super::{Region, RegionOptions};
 use crate::cancel::{CancelKind, CancelReason, Cancelled};
 use crate::cx::{Cx, CxBase};
@@ -23,12 +23,12 @@ use crate::scope::{OpenScope, ScopeKind};
 use crate::task::{Construction, TaskRef, run};
 use crate::trace::EventKind;
 
-/// Opens a region, runs its body, closes it, and gives its outcome and report.
+/// Opens a region, runs its body, closes it, and gives its outcome and what is to be reported.
 pub(crate) async fn run_inline<E, E2, T, F>(
     cx: &Cx<E>,
     options: RegionOptions,
     body: F,
-) -> (Result<T, E2>, RegionReport)
+) -> (Result<T, E2>, Ending)
 where
     E: TaskError,
     E2: TaskError,
@@ -36,7 +36,7 @@ where
 {
     let mut open = match OpenRegion::open(cx, options) {
         Ok(open) => open,
-        Err(error) => return (Err(E2::from(error)), RegionReport::default()),
+        Err(error) => return (Err(E2::from(error)), Ending { ok: 0, tally: None }),
     };
     let region = Region::new(Cx::new(open.body_cx()), Arc::clone(&open.core));
     let end = {
@@ -44,9 +44,8 @@ where
         poll_fn(|waker| open.poll_body(future.as_mut(), waker)).await
     };
     open.close().await;
-    let tally = open.core.take_tally();
-    let report = tally.report.clone();
-    (open.outcome(end, tally), report)
+    let mut ending = open.core.take_ending();
+    (open.outcome(end, &mut ending), ending)
 }
 
 /// How a body ended.
@@ -63,6 +62,8 @@ pub(crate) struct OpenRegion {
 }
 
 impl OpenRegion {
+    // Its own frame: what it needs on the stack is gone before the body is polled.
+    #[inline(never)]
     fn open<E: TaskError>(cx: &Cx<E>, options: RegionOptions) -> Result<Self, SpawnError> {
         cx.assert_own();
         let parent = Arc::clone(cx.region_core());
@@ -161,8 +162,9 @@ impl OpenRegion {
     ///
     /// A cancel that came from outside is the host's own, so it is handed on as a token of the host; a
     /// cancel that began in here is foreign data to the host.
-    fn outcome<T, E: TaskError>(&self, body: BodyEnd<T, E>, tally: Tally) -> Result<T, E> {
-        if let Some(payload) = tally.first_panic {
+    #[inline(never)]
+    fn outcome<T, E: TaskError>(&self, body: BodyEnd<T, E>, ending: &mut Ending) -> Result<T, E> {
+        if let Some(payload) = ending.take_panic() {
             return Err(E::from(ChildEnded::Panicked(payload)));
         }
         let host = self.scope.task().observer();
@@ -171,25 +173,16 @@ impl OpenRegion {
         let own = self.core.word.reason();
         let own = own.and_then(|reason| reason.chain().find(asked_body).cloned());
         let own_outside = own.clone().filter(super::report::comes_from_outside);
-        let failed = |tally: Tally| -> Option<E> {
-            if tally.report.failed == 0 {
-                return None;
-            }
-            let error = tally
-                .first_error
-                .and_then(|error| error.downcast::<E>().ok());
-            Some(error.map_or_else(|| E::from(ChildEnded::Failed), |error| *error))
-        };
         let cancelled_inside = |own: Option<CancelReason>| match own {
             Some(reason) => E::from(ChildEnded::Cancelled(reason)),
             None => E::from(ChildEnded::Failed),
         };
         match body {
             BodyEnd::Returned(Ok(value)) => {
-                if let Some(reason) = tally.cancelled_from_outside {
+                if let Some(reason) = ending.take_cancelled() {
                     return Err(E::from(Cancelled::new(reason, host)));
                 }
-                failed(tally).map_or(Ok(value), Err)
+                ending.take_error().map_or(Ok(value), Err)
             }
             BodyEnd::Returned(Err(error)) => {
                 let observed = error
@@ -197,7 +190,7 @@ impl OpenRegion {
                     .is_some_and(|token| token.observer() == host);
                 if !observed {
                     // A plain error of the body: it stands unless a child's cancel outweighs it.
-                    return Err(match tally.cancelled_from_outside {
+                    return Err(match ending.take_cancelled() {
                         Some(reason) => E::from(Cancelled::new(reason, host)),
                         None => error,
                     });
@@ -205,11 +198,11 @@ impl OpenRegion {
                 if own.is_none() || own_outside.is_some() {
                     return Err(error);
                 }
-                Err(failed(tally).unwrap_or_else(|| cancelled_inside(own)))
+                Err(ending.take_error().unwrap_or_else(|| cancelled_inside(own)))
             }
             BodyEnd::Forced => Err(match own_outside {
                 Some(reason) => E::from(Cancelled::new(reason, host)),
-                None => failed(tally).unwrap_or_else(|| cancelled_inside(own)),
+                None => ending.take_error().unwrap_or_else(|| cancelled_inside(own)),
             }),
         }
     }
@@ -291,7 +284,6 @@ fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
         closer: true,
         timed: false,
         priority: 0,
-        poll_quota: u32::MAX,
     };
     parent.kernel.emit(
         EventKind::TaskSpawned,

@@ -494,7 +494,7 @@ impl<'a> Admission<'a> {
     #[inline]
     fn ask(core: &'a Arc<RegionCore>, place: Place) -> Result<Self, SpawnError> {
         core.capabilities
-            .require::<Spawn>()
+            .find::<Spawn>()
             .map_err(SpawnError::Denied)?;
         let background = place == Place::Background;
         if !core.gate.enter(background) {
@@ -527,7 +527,6 @@ impl<'a> Admission<'a> {
             closer: false,
             timed: budget.deadline.is_some(),
             priority: budget.priority,
-            poll_quota: budget.poll_quota,
         };
         let spawned = run::spawn(with, |task| {
             core.kernel.emit(
@@ -553,6 +552,9 @@ fn limit(task: &TaskRef, options: &TaskOptions, budget: &Budget) {
     let own_deadline = budget.deadline.filter(|_| {
         options.budget.deadline.is_some() && budget.deadline != task.region.budget.deadline
     });
+    if budget.poll_quota != u32::MAX {
+        task.limit_polls(budget.poll_quota);
+    }
     if options.name.is_none() && own_deadline.is_none() && budget.cost_quota.is_none() {
         return;
     }

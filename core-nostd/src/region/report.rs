@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 use core::any::Any;
 
 use crate::cancel::{CancelKind, CancelReason};
+use crate::error::TaskError;
 use crate::finalize::FinalizerTally;
 use crate::mutants::mutant;
-use crate::outcome::{PanicPayload, Severity};
+use crate::outcome::{ChildEnded, PanicPayload, Severity};
 use crate::path::PathId;
 use crate::task::Summary;
 
@@ -94,6 +95,37 @@ pub(crate) struct Tally {
     pub(crate) first_panic: Option<PanicPayload>,
     /// The first cancel of a child that came from outside the region.
     pub(crate) cancelled_from_outside: Option<CancelReason>,
+}
+
+/// What a closed region leaves: small, since it passes through every future around the region.
+pub(crate) struct Ending {
+    pub(crate) ok: u64,
+    /// `None`: nothing but good ends.
+    pub(crate) tally: Option<Box<Tally>>,
+}
+
+impl Ending {
+    pub(crate) fn into_report(self) -> RegionReport {
+        let mut report = self.tally.map_or_else(Default::default, |t| t.report);
+        report.ok += self.ok;
+        report
+    }
+
+    pub(crate) fn take_panic(&mut self) -> Option<PanicPayload> {
+        self.tally.as_mut()?.first_panic.take()
+    }
+
+    pub(crate) fn take_cancelled(&mut self) -> Option<CancelReason> {
+        self.tally.as_mut()?.cancelled_from_outside.take()
+    }
+
+    /// The error of the first child that failed, where no handle took it.
+    pub(crate) fn take_error<E: TaskError>(&mut self) -> Option<E> {
+        let tally = self.tally.as_mut().filter(|t| t.report.failed > 0)?;
+        let error = tally.first_error.take();
+        let error = error.and_then(|error| error.downcast::<E>().ok());
+        Some(error.map_or_else(|| E::from(ChildEnded::Failed), |error| *error))
+    }
 }
 
 impl Tally {

@@ -32,6 +32,8 @@ pub(super) const LOCAL: u16 = 1 << 0;
 pub(super) const BACKGROUND: u16 = 1 << 1;
 /// Polled at least once.
 pub(super) const POLLED: u16 = 1 << 2;
+/// It may be polled a limited number of times; how often still is in the cold part.
+pub(super) const QUOTA: u16 = 1 << 3;
 /// The current poll asked for another turn.
 pub(super) const YIELDED: u16 = 1 << 4;
 /// The body has ended; finalizers run.
@@ -63,7 +65,6 @@ pub struct Header {
     join: UnsafeCell<Option<Waker>>,
     cold: OnceBox<Cold>,
     ordinal: AtomicU32,
-    pub(super) polls_left: AtomicU32,
     permits: AtomicU32,
     flags: AtomicU16,
     pub(super) membership: Membership,
@@ -202,8 +203,17 @@ impl Header {
         held
     }
 
+    /// Gives the task a quota of polls; called by its spawner.
+    pub(crate) fn limit_polls(&self, quota: u32) {
+        self.cold().limits.lock().polls_left = quota;
+        self.set(QUOTA);
+    }
+
     pub(crate) fn polls_left(&self) -> u32 {
-        self.polls_left.load(Ordering::Relaxed)
+        match self.has(QUOTA) {
+            true => self.cold().limits.lock().polls_left,
+            false => u32::MAX,
+        }
     }
 
     pub(crate) fn is_finalizing(&self) -> bool {
@@ -297,7 +307,6 @@ pub(crate) struct Construction {
     pub closer: bool,
     pub timed: bool,
     pub priority: u8,
-    pub poll_quota: u32,
 }
 
 impl<F, T, E> Cell<F, T, E>
@@ -350,7 +359,6 @@ where
                 join: UnsafeCell::new(None),
                 cold: OnceBox::new(),
                 ordinal: AtomicU32::new(0),
-                polls_left: AtomicU32::new(with.poll_quota),
                 permits: AtomicU32::new(0),
                 // The phase is `Running`, which is number zero.
                 flags: AtomicU16::new(flags),

@@ -3,6 +3,7 @@
 //! Owns the task's own cancel request, its open scopes, its finalizers and the timers on its
 //! account. A task that is only spawned, waits and ends has none of it.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -23,7 +24,7 @@ pub(crate) struct Cold {
     /// What `cx.defer` left to do when the body is gone.
     pub(crate) finalizers: Mutex<Finalizers>,
     /// The finalizers under way.
-    pub(crate) finalizing: Mutex<Option<FinalizerRun>>,
+    pub(crate) finalizing: Mutex<Option<Box<FinalizerRun>>>,
     pub(crate) limits: Mutex<Limits>,
     /// Counts the channels and locks that the task named in a trace. Not the counter of its children:
     /// whether a run is traced may not change anybody's id.
@@ -35,6 +36,8 @@ pub(crate) struct Cold {
 pub(crate) struct Limits {
     pub(crate) deadline: Option<Time>,
     pub(crate) cost_left: Option<u64>,
+    /// Counts only for a task that has a quota.
+    pub(crate) polls_left: u32,
     pub(crate) deadline_timer: Option<TimerKey>,
     pub(crate) force_timer: Option<TimerKey>,
     pub(crate) name: Option<&'static str>,

@@ -3,14 +3,15 @@
 //! Called by the driver alone, so the exclusive access that `POLLING` stands for is also exclusive
 //! by thread for futures that may not move. Queues and lanes are the executor's matter.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::future::Future;
 use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
 use super::cell::{
-    BACKGROUND, CLOSER, Cell, ENDED, Ended, Header, POLLED, Runnable, TaskRef, WAS_FORCED, YIELDED,
-    erased,
+    BACKGROUND, CLOSER, Cell, ENDED, Ended, Header, POLLED, QUOTA, Runnable, TaskRef, WAS_FORCED,
+    YIELDED, erased,
 };
 use super::handle::{LocalTask, Task};
 use super::state::{PendingAction, SweepAction};
@@ -179,6 +180,7 @@ fn pending(raw: NonNull<Header>, word_seen: u32) -> Ran {
 }
 
 /// The cleanup budget is spent: the future is dropped where it waits (R-CAN-4).
+#[inline(never)]
 fn force(raw: NonNull<Header>) -> Ran {
     // SAFETY: the runtime's reference is ours.
     let header = unsafe { raw.as_ref() };
@@ -204,6 +206,7 @@ fn force(raw: NonNull<Header>) -> Ran {
 }
 
 /// Drops the body and stores how it ended.
+#[inline(never)]
 fn end_body(raw: NonNull<Header>, ended: Ended) -> Ran {
     // SAFETY: the runtime's reference is ours.
     let header = unsafe { raw.as_ref() };
@@ -249,7 +252,8 @@ fn settle(raw: NonNull<Header>) -> Ran {
     header.state.reference_add();
     // SAFETY: counted in the line above.
     let task = unsafe { TaskRef::from_counted(raw) };
-    *header.cold().finalizing.lock() = Some(FinalizerRun::new(task, header.path, finalizers));
+    let run = FinalizerRun::new(task, header.path, finalizers);
+    *header.cold().finalizing.lock() = Some(Box::new(run));
     // A yield always keeps the queue slot, so there is one answer.
     let (PendingAction::Idle | PendingAction::Again) = header.state.transition_to_pending(true);
     // SAFETY: the queue slot is ours.
@@ -405,14 +409,15 @@ fn push_down(header: &Header) {
 }
 
 fn charge_poll(header: &Header) {
-    let left = header.polls_left.load(Ordering::Relaxed);
-    if left == u32::MAX {
+    if !header.has(QUOTA) {
         return;
     }
-    if left == 0 {
+    let mut limits = header.cold().limits.lock();
+    let left = limits.polls_left.checked_sub(1);
+    limits.polls_left = left.unwrap_or(0);
+    drop(limits);
+    if left.is_none() {
         crate::region::quota_spent(&header.counted(), "the poll quota is spent");
-    } else {
-        header.polls_left.store(left - 1, Ordering::Relaxed);
     }
 }
 

@@ -67,8 +67,9 @@
 //! Amortised means that one call may do the work that many inserts put off: the first `pop_due`
 //! in a bucket of n timers, or the cancel of its earliest, can take O(n); so can the refiling of
 //! that bucket. Memory is one entry for each timer of the highest number ever live at once, one for
-//! each slot retired after 2^32 timers, and 1.6 KiB for the buckets.
+//! each slot retired after 2^32 timers, and 256 bytes for each level that was ever used.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
@@ -87,7 +88,6 @@ const WHEEL_BITS: u32 = LEVEL_BITS * LEVELS as u32;
 const NEAR: usize = LEVELS * BUCKETS;
 /// The heap of timers that differ from the cursor above the top level.
 const OVERFLOW: usize = NEAR + 1;
-const HOMES: usize = OVERFLOW + 1;
 
 /// The link that leads nowhere.
 const NONE: u32 = u32::MAX;
@@ -137,11 +137,56 @@ pub(crate) struct Wheel<A> {
     len: usize,
     /// One bit for each bucket that holds a timer.
     occupied: [u64; LEVELS],
-    /// The root of each heap: the buckets level by level, then `NEAR`, then `OVERFLOW`.
-    roots: [u32; HOMES],
+    roots: Roots,
     entries: Vec<Entry<A>>,
     /// The first vacant entry; vacant entries are chained by `next`.
     vacant: u32,
+}
+
+/// The root of each heap: the buckets level by level, then `NEAR`, then `OVERFLOW`.
+///
+/// A level takes its memory when its first timer comes: a small board has few, and they are near.
+struct Roots {
+    levels: [Vec<u32>; LEVELS],
+    near: u32,
+    overflow: u32,
+}
+
+impl Default for Roots {
+    fn default() -> Self {
+        Self {
+            levels: [const { Vec::new() }; LEVELS],
+            near: NONE,
+            overflow: NONE,
+        }
+    }
+}
+
+impl Roots {
+    fn get(&self, home: usize) -> u32 {
+        match home {
+            NEAR => self.near,
+            OVERFLOW => self.overflow,
+            bucket => {
+                let level = &self.levels[bucket / BUCKETS];
+                level.get(bucket % BUCKETS).copied().unwrap_or(NONE)
+            }
+        }
+    }
+
+    fn set(&mut self, home: usize, root: u32) {
+        match home {
+            NEAR => self.near = root,
+            OVERFLOW => self.overflow = root,
+            bucket => {
+                let level = &mut self.levels[bucket / BUCKETS];
+                if level.is_empty() {
+                    *level = vec![NONE; BUCKETS];
+                }
+                level[bucket % BUCKETS] = root;
+            }
+        }
+    }
 }
 
 /// A slot of the slab. It is live while it has an action; only then do the other fields count,
@@ -182,7 +227,7 @@ impl<A> Wheel<A> {
             next_seq: 0,
             len: 0,
             occupied: [0; LEVELS],
-            roots: [NONE; HOMES],
+            roots: Roots::default(),
             entries: Vec::new(),
             vacant: NONE,
         }
@@ -248,12 +293,12 @@ impl<A> Wheel<A> {
     /// It depends on nothing but the set of live timers, so a virtual clock that jumps to it sees
     /// the same steps with every tick. It lies in the past when a timer is already due.
     pub fn next_deadline(&self) -> Option<Time> {
-        let home = if self.roots[NEAR] != NONE {
+        let home = if self.roots.get(NEAR) != NONE {
             NEAR
         } else {
             self.first_bucket().unwrap_or(OVERFLOW)
         };
-        let root = self.roots[home];
+        let root = self.roots.get(home);
         (root != NONE).then(|| self.entry(root).deadline)
     }
 
@@ -263,7 +308,7 @@ impl<A> Wheel<A> {
     /// the calls are grouped. A `now` earlier than one seen before counts as the latest one seen.
     pub fn pop_due(&mut self, now: Time) -> Option<Fired<A>> {
         self.advance(now);
-        let slot = self.roots[NEAR];
+        let slot = self.roots.get(NEAR);
         if slot == NONE {
             return None;
         }
@@ -302,7 +347,7 @@ impl<A> Wheel<A> {
             if first > target {
                 break;
             }
-            let root = self.roots[bucket];
+            let root = self.roots.get(bucket);
             self.set_root(bucket, NONE);
             if last <= target {
                 self.add(NEAR, root);
@@ -319,7 +364,7 @@ impl<A> Wheel<A> {
 
         // What waited beyond the top level is reachable, or due, once the high digits agree.
         loop {
-            let root = self.roots[OVERFLOW];
+            let root = self.roots.get(OVERFLOW);
             if root == NONE || self.home_of(self.entry(root).deadline) == OVERFLOW {
                 break;
             }
@@ -394,13 +439,13 @@ impl<A> Wheel<A> {
 impl<A> Wheel<A> {
     /// Merges the heap under `root` into the heap of `home`.
     fn add(&mut self, home: usize, root: u32) {
-        let root = self.meld(self.roots[home], root);
+        let root = self.meld(self.roots.get(home), root);
         self.set_root(home, root);
     }
 
     /// Makes `root` the whole heap of `home`, and keeps the bitmap true.
     fn set_root(&mut self, home: usize, root: u32) {
-        self.roots[home] = root;
+        self.roots.set(home, root);
         if root != NONE {
             let entry = self.entry_mut(root);
             entry.prev = NONE;

@@ -7,7 +7,7 @@ use core::num::NonZeroU64;
 
 use proptest::prelude::*;
 
-use super::{Fired, NEAR, NONE, TimerClass, TimerKey, Wheel};
+use super::{Fired, NEAR, NONE, OVERFLOW, TimerClass, TimerKey, Wheel};
 use crate::time::Time;
 use TimerClass::{Cancel, Wake};
 
@@ -37,7 +37,7 @@ impl<A> Wheel<A> {
     /// Checks every link, home and bit against the module's documentation.
     fn check(&self) {
         let mut found = 0;
-        for (home, &root) in self.roots.iter().enumerate() {
+        for (home, root) in (0..=OVERFLOW).map(|home| (home, self.roots.get(home))) {
             if home < NEAR {
                 let bit = self.occupied[home / 64] >> (home % 64) & 1;
                 assert_eq!(bit == 1, root != NONE, "bit of bucket {home}");

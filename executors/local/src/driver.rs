@@ -7,10 +7,10 @@ use asupersync_core::lanes::{Arbiter, Lane, Waiting};
 #[cfg(asupersync_mutants)]
 use asupersync_core::mutants::{Mutant, armed};
 use asupersync_core::queue::Fifo;
-use asupersync_core::trace::TraceSink;
+use asupersync_core::trace::Sink;
 use asupersync_core::{
-    Config, Driver, Error, Executor, LocalRegion, Platform, Ran, Runnable, Spawner, Stats,
-    TaskError, Time,
+    Config, Driver, Error, Executor, LocalRegion, MainTask, Platform, Ran, Runnable, SpawnError,
+    Spawner, Stats, TaskError, Time,
 };
 
 use crate::shared::Shared;
@@ -72,7 +72,7 @@ impl LocalDriver {
         platform: Arc<dyn Platform>,
         capacity: usize,
         config: Config,
-        sink: Option<Arc<dyn TraceSink>>,
+        sink: Option<Sink>,
     ) -> Self {
         let capacity = capacity.min(asupersync_core::CHILDREN_MAX);
         let shared = Arc::new(Shared::new(Arc::clone(&platform), capacity));
@@ -138,6 +138,20 @@ impl LocalDriver {
     {
         let Self { driver, queues } = self;
         driver.block_on(body, |driver| queues.turn(driver, polls), between)
+    }
+
+    /// Starts `body` and returns at once: [`turn`](Self::turn) runs it, and the handle says when it has
+    /// ended. For loops that may not block, such as a guest in another executor.
+    ///
+    /// # Errors
+    /// As [`Driver::start`].
+    pub fn start<T, E, F>(&mut self, body: F) -> Result<MainTask<T, E>, SpawnError>
+    where
+        T: 'static,
+        E: TaskError,
+        F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E> + 'static,
+    {
+        self.driver.start(body)
     }
 
     /// Asks every task to stop, for loops of their own: [`turn`](Self::turn) goes on until

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use asupersync_core::{Budget, Config, Error, LocalRegion, Task, TaskOptions, Time};
+use asupersync_core::{
+    Budget, Config, Error, LocalRegion, ObligationToken, Task, TaskOptions, Time,
+};
 use asupersync_local::{LocalDriver, Turn};
 use world::{Trace, World};
 
@@ -263,6 +265,40 @@ fn a_loop_of_its_own_can_shut_down() {
         "it saw the cancel at its next wait"
     );
     assert_eq!(driver.stats().live, 0);
+}
+
+/// A task of the root region gives its token away; `until` says how the token ends.
+fn shut_down_around_a_token(until: impl FnOnce(&World, ObligationToken)) -> (bool, u64) {
+    let (mut driver, world, _) = driver();
+    let given = Arc::<Mutex<Option<ObligationToken>>>::default();
+    let slot = Arc::clone(&given);
+    let task = driver.spawner().spawn(async move |cx| {
+        *slot.lock().unwrap() = Some(cx.io_op()?);
+        Ok(())
+    });
+    drop(task);
+    while driver.turn(8) == Turn::More {}
+    driver.request_shutdown();
+    let waits = !driver.is_shut_down();
+    until(&world, given.lock().unwrap().take().expect("it was given"));
+    while driver.turn(8) == Turn::More {}
+    assert!(driver.is_shut_down(), "the token is resolved or revoked");
+    (waits, driver.stats().leaked)
+}
+
+// proves: R-CAN-7, R-OBL-2
+#[test]
+fn shutdown_waits_for_what_tasks_of_the_root_gave_away() {
+    let committed = shut_down_around_a_token(|_, token| assert!(token.commit()));
+    assert_eq!(committed, (true, 0));
+    let kept = Mutex::new(None);
+    let revoked = shut_down_around_a_token(|world, token| {
+        world.advance(Duration::from_secs(60)); // past every cleanup budget
+        *kept.lock().unwrap() = Some(token);
+    });
+    assert_eq!(revoked, (true, 1));
+    let token = kept.into_inner().unwrap().expect("it was kept");
+    assert!(!token.commit(), "a revoked token does nothing");
 }
 
 #[test]

@@ -71,6 +71,19 @@ const CLOSURES: &[Closure] = &[
         banned: HOST_CRATES,
     },
     Closure {
+        name: "the guest on bare metal",
+        args: &[
+            "-p",
+            "asupersync-embassy",
+            "--no-default-features",
+            "--features",
+            "embassy-time",
+            "--target",
+            "thumbv7m-none-eabi",
+        ],
+        banned: HOST_CRATES,
+    },
+    Closure {
         name: "the facade with its default features",
         args: &["-p", "asupersync"],
         banned: &["tokio"],

@@ -17,6 +17,10 @@ const LAYERS: &[(&str, May)] = &[
     ("asupersync-core", May::Use(&[])),
     ("asupersync-local", May::Use(&["asupersync-core"])),
     (
+        "asupersync-embassy",
+        May::Use(&["asupersync-core", "asupersync-local"]),
+    ),
+    (
         "asupersync-std",
         May::Use(&["asupersync-core", "asupersync-local"]),
     ),
@@ -33,7 +37,12 @@ const LAYERS: &[(&str, May)] = &[
             "asupersync-sim",
         ]),
     ),
+    (
+        "asupersync-core-min",
+        May::Use(&["asupersync-core", "asupersync-local"]),
+    ),
     ("asupersync-conformance", May::UseAll),
+    ("asupersync-conformance-wasm", May::UseAll),
     ("asupersync-loom-tests", May::UseAll),
     ("asupersync-benches", May::UseAll),
     // The commands must build while a library does not.

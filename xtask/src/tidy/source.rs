@@ -14,10 +14,20 @@ const LONG: &[Exception] = &[(
 )];
 
 /// Where the host's clock may be read.
-const CLOCKS: &[Exception] = &[(
-    "tests/src/bin/seeds.rs",
-    "shows a person how fast the sweep goes; no decision depends on it",
-)];
+const CLOCKS: &[Exception] = &[
+    (
+        "tests/src/bin/seeds.rs",
+        "shows a person how fast the sweep goes; no decision depends on it",
+    ),
+    (
+        "tests/src/hosts/guest.rs",
+        "tokio's clock, which a run on virtual time stops",
+    ),
+    (
+        "executors/embassy/tests/tokio.rs",
+        "tokio's clock, as a host in tokio lends it",
+    ),
+];
 
 /// Where a thread may sleep.
 const SLEEPERS: &[Exception] = &[];

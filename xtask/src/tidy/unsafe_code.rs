@@ -24,6 +24,10 @@ pub const ALLOWED: &[Exception] = &[
         "the counting allocator: GlobalAlloc asks for an unsafe impl",
     ),
     (
+        "tests/wasm/",
+        "imports, exports and the lock of a module, which only unsafe syntax can name",
+    ),
+    (
         "executors/local/tests/no_alloc_on_wake.rs",
         "a counting allocator, for the same reason",
     ),

@@ -1,0 +1,70 @@
+//! The targets that are not this machine: how cargo is called for them, and the check that the `no_std`
+//! crates build there.
+//!
+//! Owns the choice of the toolchain, by way of `tools/wasm-toolchain.sh`: rustup's own where it has the
+//! targets, else the one built from Debian's packages.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+use crate::setup;
+use crate::tools::{self, Need};
+use crate::workspace;
+
+/// The browser's and node's.
+pub const WASM: &str = "wasm32-unknown-unknown";
+/// Cortex-M3, as QEMU runs it.
+pub const ARM: &str = "thumbv7m-none-eabi";
+
+/// The script that finds or builds the toolchain; `xtask setup` runs it without arguments.
+pub const TOOLCHAIN: &[&str] = &["bash", "tools/wasm-toolchain.sh"];
+pub const WHICH_TOOLCHAIN: &[&str] = &["bash", "tools/wasm-toolchain.sh", "--which"];
+
+/// The libraries that know no host.
+const NO_STD: &[&str] = &[
+    "asupersync-core",
+    "asupersync-local",
+    "asupersync-embassy",
+    "asupersync-sim",
+    "asupersync-conformance",
+];
+
+/// A cargo that builds for both targets; in the root folder, and without what this process was started with.
+pub fn cargo() -> Result<Command> {
+    let output = tools::command(WHICH_TOOLCHAIN)
+        .current_dir(workspace::root())
+        .output()
+        .context("cannot start bash")?;
+    let line = String::from_utf8_lossy(&output.stdout);
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let Some((program, args)) = words.split_first().filter(|_| output.status.success()) else {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+    };
+    let mut command = Command::new(program);
+    command.args(args).current_dir(workspace::root());
+    // `cargo xtask` was started by another toolchain, whose choice would win over ours.
+    for name in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+        command.env_remove(name);
+    }
+    Ok(command)
+}
+
+/// `cargo xtask targets`: every `no_std` crate builds for every target, with the locks of bare metal.
+pub fn run() -> Result<ExitCode> {
+    setup::ensure(Need::Demo)?;
+    for target in [WASM, ARM] {
+        let mut cargo = cargo()?;
+        cargo.args(["check", "--lib"]);
+        for name in NO_STD {
+            cargo.args(["-p", name]);
+        }
+        cargo.args(["--no-default-features", "--target", target]);
+        cargo.args(["--features", "asupersync-core/critical-section"]);
+        if !cargo.status().context("cannot start cargo")?.success() {
+            bail!("a crate that promises no_std does not build for {target}");
+        }
+    }
+    println!("{} crates build for {WASM} and {ARM}", NO_STD.len());
+    Ok(ExitCode::SUCCESS)
+}
