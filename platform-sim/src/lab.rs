@@ -9,6 +9,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
+use asupersync_core::trace::TraceSink;
 use asupersync_core::{Config, Error, LocalRegion, Spawner};
 
 use crate::artifact::{ClockMode, Header, Trace, diff};
@@ -54,6 +55,17 @@ pub struct Lab {
     pub(crate) panic_on_futurelock: bool,
     pub(crate) scenario: String,
     pub(crate) root: Option<Root>,
+    pub(crate) sink: Option<Sink>,
+}
+
+/// Who else is told of every event.
+#[derive(Clone)]
+pub(crate) struct Sink(pub(crate) Arc<dyn TraceSink>);
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sink")
+    }
 }
 
 /// What is spawned into the root region before the body is polled.
@@ -90,6 +102,7 @@ impl Lab {
             panic_on_futurelock: false,
             scenario: String::new(),
             root: None,
+            sink: None,
         }
     }
 
@@ -172,6 +185,13 @@ impl Lab {
         self
     }
 
+    /// Tells `sink` of every event of the deterministic section, in order and while it happens: for what is
+    /// computed from runs whose traces are not kept.
+    pub fn sink(mut self, sink: Arc<dyn TraceSink>) -> Self {
+        self.sink = Some(Sink(sink));
+        self
+    }
+
     /// Runs `body` in a region of its own, shuts the runtime down, and says what happened.
     ///
     /// Ends always: a program that waits for ever, or never stops, is shut down and reported. Only a
@@ -188,7 +208,7 @@ impl Lab {
             futurelock_steps: self.futurelock_max_idle_steps,
             capacity: self.capacity,
         });
-        let monitor = Monitor::new(oracles, self.capture_trace);
+        let monitor = Monitor::new(oracles, self.capture_trace, self.sink.clone());
         let mut config = self.config.clone();
         config.check_foreign_cx = true;
         let setup = Setup {

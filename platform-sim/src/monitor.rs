@@ -10,6 +10,7 @@ use asupersync_core::Fingerprint;
 use asupersync_core::internal::Mutex;
 use asupersync_core::trace::{Event, TraceSink};
 
+use crate::lab::Sink;
 use crate::oracle::Oracles;
 
 pub(crate) struct Monitor(Mutex<Record>);
@@ -23,18 +24,20 @@ pub(crate) struct Record {
     pub(crate) count: u64,
     /// `None`: no trace is wanted.
     pub(crate) events: Option<Vec<Event>>,
+    sink: Option<Sink>,
     /// What is recorded while the driver is dropped is no part of the run.
     is_over: bool,
 }
 
 impl Monitor {
-    pub(crate) fn new(oracles: Oracles, capture: bool) -> Arc<Self> {
+    pub(crate) fn new(oracles: Oracles, capture: bool, sink: Option<Sink>) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Record {
             oracles,
             fingerprint: Fingerprint::new(),
             digest: Digest::default(),
             count: 0,
             events: capture.then(Vec::new),
+            sink,
             is_over: false,
         })))
     }
@@ -61,6 +64,7 @@ impl TraceSink for Monitor {
             digest,
             count,
             events,
+            sink,
             ..
         } = &mut *record;
         *count += 1;
@@ -69,6 +73,9 @@ impl TraceSink for Monitor {
         oracles.event(event);
         if let Some(events) = events {
             events.push(*event);
+        }
+        if let Some(Sink(sink)) = sink {
+            sink.record(event);
         }
     }
 }

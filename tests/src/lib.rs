@@ -16,8 +16,9 @@ extern crate std;
 
 #[cfg(feature = "hosts")]
 pub mod demo;
+#[cfg(feature = "lab")]
+pub mod golden;
 mod harness;
-#[cfg(feature = "hosts")]
 pub mod hosts;
 mod probe;
 pub mod scenarios;

@@ -1,9 +1,11 @@
 //! The deterministic lab: the same scenarios under any schedule, with every oracle watching.
 
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use asupersync_core::Error;
+use asupersync_core::trace::TraceSink;
 use asupersync_sim::artifact::Trace;
 use asupersync_sim::{Lab, LabReport, LocalRegion, Strategy};
 
@@ -68,6 +70,12 @@ impl LabHarness {
         }
     }
 
+    /// Tells `sink` of every event.
+    pub fn sink(mut self, sink: Arc<dyn TraceSink>) -> Self {
+        self.lab = self.lab.sink(sink);
+        self
+    }
+
     /// What the last run left behind.
     pub const fn seen(&self) -> Seen {
         self.seen
@@ -85,7 +93,8 @@ impl Harness for LabHarness {
 
     fn offers(&self, need: Need) -> bool {
         match need {
-            Need::Unwind | Need::VirtualTime => true,
+            Need::Unwind => cfg!(all(feature = "hosts", panic = "unwind")),
+            Need::VirtualTime => true,
             Need::Lanes => self.keeps_lanes,
             Need::Threads | Need::Io => false,
         }

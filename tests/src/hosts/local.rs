@@ -8,16 +8,13 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
-use std::any::Any;
-use std::boxed::Box;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, PoisonError};
 
+use asupersync_core::internal::Mutex;
 use asupersync_core::trace::{Event, EventKind, TraceSink};
 use asupersync_core::{LocalRegion, PanicPayload, Platform, Stats, Time};
 use asupersync_local::{LocalDriver, Turn};
 
+use super::panics;
 use crate::{Body, Harness, Need, Probe, Record, Setup};
 
 /// How many turns a run may take. The largest scenario takes a tenth of it.
@@ -56,12 +53,16 @@ impl Harness for LocalHarness {
     }
 
     fn offers(&self, need: Need) -> bool {
-        matches!(need, Need::Unwind | Need::Lanes | Need::VirtualTime)
+        match need {
+            Need::Lanes | Need::VirtualTime => true,
+            Need::Unwind => panics::UNWINDS,
+            Need::Threads | Need::Io => false,
+        }
     }
 
     fn run(&mut self, setup: Setup, body: Body, probe: &Probe) -> Record {
         let world = Arc::new(World {
-            now: AtomicU64::new(0),
+            now: Mutex::new(Time::ZERO),
             seed: self.seed,
         });
         let watch = Arc::new(Watch::default());
@@ -72,7 +73,7 @@ impl Harness for LocalHarness {
             closed: false,
             violations: Vec::new(),
         };
-        let ended = catch_unwind(AssertUnwindSafe(|| {
+        let ended = panics::caught(|| {
             let mut driver = LocalDriver::with_config(
                 Arc::<World>::clone(&world),
                 setup.capacity,
@@ -99,13 +100,13 @@ impl Harness for LocalHarness {
             record.closed = true;
             record.stats = driver.stats();
             driver.arbiter().max_cancel_streak()
-        }));
+        });
         match ended {
             Ok(streak) if streak > streak_limit => record.violations.push(format!(
                 "R-SCH-1: {streak} cancel turns in a row while others waited, the limit is {streak_limit}"
             )),
             Ok(_) => {}
-            Err(payload) => record.violations.push(describe(payload)),
+            Err(why) => record.violations.push(why),
         }
         let pages = watch.pages();
         if pages.polls_most > POLLS_PER_TURN {
@@ -116,19 +117,6 @@ impl Harness for LocalHarness {
         }
         self.digest = pages.digest;
         record
-    }
-}
-
-/// What is unwound with when a run does not end.
-struct Stuck(String);
-
-fn describe(payload: Box<dyn Any + Send>) -> String {
-    match payload.downcast::<Stuck>() {
-        Ok(stuck) => stuck.0,
-        Err(payload) => format!(
-            "a panic escaped the driver: {}",
-            PanicPayload::new(payload).message()
-        ),
     }
 }
 
@@ -150,16 +138,13 @@ impl<'a> Turns<'a> {
 
     fn after(&mut self, turn: Turn) {
         self.watch.turn_ended();
-        // Unwinding is the one way out of a loop that waits for the body: the loan of the body's
-        // future ends with it, and the driver's drop sweeps the rest.
-        let stuck = |text: String| -> ! { resume_unwind(Box::new(Stuck(text))) };
         if self.left == 0 {
-            stuck(format!("no end after {TURNS_MAX} turns"));
+            panics::give_up(format!("no end after {TURNS_MAX} turns"));
         }
         self.left -= 1;
         match turn {
             Turn::More => {}
-            Turn::Idle(Some(Time::MAX) | None) => stuck(String::from(
+            Turn::Idle(Some(Time::MAX) | None) => panics::give_up(String::from(
                 "a task waits for ever: nothing is runnable, no timer is set",
             )),
             Turn::Idle(Some(at)) => self.world.jump_to(at),
@@ -169,19 +154,20 @@ impl<'a> Turns<'a> {
 
 /// A platform whose clock moves when nothing is runnable.
 struct World {
-    now: AtomicU64,
+    now: Mutex<Time>,
     seed: u64,
 }
 
 impl World {
     fn jump_to(&self, at: Time) {
-        self.now.fetch_max(at.as_nanos(), Ordering::Relaxed);
+        let mut now = self.now.lock();
+        *now = at.max(*now);
     }
 }
 
 impl Platform for World {
     fn now(&self) -> Time {
-        Time::from_nanos(self.now.load(Ordering::Relaxed))
+        *self.now.lock()
     }
 
     fn arm(&self, _deadline: Option<Time>) {}
@@ -194,7 +180,7 @@ impl Platform for World {
     }
 
     fn guard(&self, run: &mut dyn FnMut()) -> Result<(), PanicPayload> {
-        catch_unwind(AssertUnwindSafe(run)).map_err(PanicPayload::new)
+        panics::guard(run)
     }
 }
 
@@ -211,17 +197,17 @@ struct Pages {
 
 impl Watch {
     fn pages(&self) -> Pages {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 
     fn turn_ended(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).polls = 0;
+        self.0.lock().polls = 0;
     }
 }
 
 impl TraceSink for Watch {
     fn record(&self, event: &Event) {
-        let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pages = self.0.lock();
         // FNV-1a over the record as it stands in a trace.
         pages.digest = event.encode().iter().fold(pages.digest, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)

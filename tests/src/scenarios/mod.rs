@@ -1,9 +1,9 @@
 //! The catalogue: one file per part of the contract.
 
 mod by_hand;
-mod cancellation;
+pub mod cancellation;
 mod capabilities;
-mod channels;
+pub mod channels;
 mod common;
 mod determinism;
 mod dropped;
@@ -18,7 +18,7 @@ mod races;
 mod regions;
 mod requests;
 mod scheduling;
-mod time;
+pub mod time;
 
 use crate::Scenario;
 

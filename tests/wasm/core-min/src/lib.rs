@@ -1,0 +1,115 @@
+//! The smallest module that runs the core in wasm: one region, two tasks, cancel; raw imports, no binding.
+//!
+//! Owns a program that really runs (`core-min.mjs` drives it and looks at the result), so that its size says what a
+//! user pays for. Empty on other targets.
+//!
+//! A `Program` that the host passes is the one that `start` gave it, one call at a time.
+
+#![cfg(target_arch = "wasm32")]
+#![no_std]
+
+extern crate alloc;
+
+#[path = "../../export.rs"]
+mod export;
+mod host;
+#[path = "../../one_thread.rs"]
+mod one_thread;
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
+
+use asupersync_core::{Cx, Error, Task};
+use asupersync_local::{LocalDriver, Turn};
+use export::export;
+use host::Host;
+
+/// How many tasks the runtime admits.
+const CAPACITY: usize = 16;
+
+/// A runtime, and the task that holds the region.
+pub struct Program {
+    driver: LocalDriver,
+    main: Task<(), Error>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    ticks: AtomicU32,
+    cancelled: AtomicU32,
+}
+
+impl Counts {
+    /// Passes on how a sleep ended, after a look at it.
+    fn note<E>(&self, slept: Result<(), E>) -> Result<(), E> {
+        let count = if slept.is_ok() {
+            &self.ticks
+        } else {
+            &self.cancelled
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        slept
+    }
+}
+
+/// Counts milliseconds until it is asked to stop.
+async fn tick(cx: Cx, counts: Arc<Counts>) -> Result<(), Error> {
+    loop {
+        counts.note(cx.sleep(Duration::from_millis(1)).await)?;
+    }
+}
+
+/// Sleeps for an hour, or until it is asked to stop.
+async fn sleep(cx: Cx, counts: Arc<Counts>) -> Result<(), Error> {
+    Ok(counts.note(cx.sleep(Duration::from_secs(3600)).await)?)
+}
+
+export! {
+    /// Makes a runtime with one task, whose region holds two more. Null if they do not fit.
+    fn start() -> Option<Box<Program>> {
+        let driver = LocalDriver::new(Arc::new(Host), CAPACITY);
+        let counts = Arc::new(Counts::default());
+        let inside = Arc::clone(&counts);
+        let main = driver.spawner().spawn(async move |cx| {
+            cx.region(async |region| {
+                let (ticker, sleeper) = (Arc::clone(&inside), Arc::clone(&inside));
+                region.spawn(move |cx| tick(cx, ticker))?;
+                region.spawn(move |cx| sleep(cx, sleeper))?;
+                Ok(())
+            })
+            .await
+        });
+        Some(Box::new(Program { driver, main: main.ok()?, counts }))
+    }
+
+    /// Polls at most `polls` tasks. 0: there is more to do now; else when the next timer is due, in nanoseconds.
+    fn turn(program: &mut Program, polls: u32) -> u64 {
+        match program.driver.turn(polls) {
+            Turn::More => 0,
+            Turn::Idle(until) => until.map_or(u64::MAX, |at| at.as_nanos()),
+        }
+    }
+
+    /// Asks the task, hence its region and everything inside, to stop.
+    fn cancel(program: &Program) {
+        program.main.cancel("the page closes");
+    }
+
+    /// How many tasks live.
+    fn live(program: &Program) -> u32 {
+        program.driver.stats().live as u32
+    }
+
+    /// How often the first of the two tasks has slept.
+    fn ticks(program: &Program) -> u32 {
+        program.counts.ticks.load(Ordering::Relaxed)
+    }
+
+    /// How many of the two tasks saw that they should stop.
+    fn cancelled(program: &Program) -> u32 {
+        program.counts.cancelled.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,133 @@
+//! The conformance kit and the golden traces as a wasm module: plain exports, one import, no binding.
+//!
+//! Owns three suites for the host: the kit on the local executor with virtual time, the golden traces, and
+//! their negative controls. The host (`run.mjs`) runs them case by case, since a panic ends the instance, counts, and
+//! makes the exit code. Empty on other targets.
+
+#![cfg(target_arch = "wasm32")]
+
+#[path = "../export.rs"]
+mod export;
+#[path = "../one_thread.rs"]
+mod one_thread;
+
+use asupersync_conformance::golden::{self, Control};
+use asupersync_conformance::hosts::LocalHarness;
+use asupersync_conformance::{Harness, Scenario, run_all, scenarios};
+use export::export;
+
+// SAFETY: the host's `print` has this signature, and reads the memory only during the call.
+#[link(wasm_import_module = "host")]
+unsafe extern "C" {
+    /// Shows lines to a person.
+    safe fn print(text: *const u8, len: usize);
+}
+
+fn say(text: &str) {
+    print(text.as_ptr(), text.len());
+}
+
+const PASSED: u32 = 0;
+const FAILED: u32 = 1;
+const SKIPPED: u32 = 2;
+
+/// Shows a result; gives its number.
+fn judge(result: Result<String, String>) -> u32 {
+    match result {
+        Ok(what) => {
+            say(&format!("ok      {what}"));
+            PASSED
+        }
+        Err(wrong) => {
+            say(&format!("FAILED  {wrong}"));
+            FAILED
+        }
+    }
+}
+
+/// Shows what was asked for, or why it cannot be.
+fn answer(result: Result<String, String>) -> u32 {
+    match result {
+        Ok(text) => {
+            say(&text);
+            PASSED
+        }
+        Err(wrong) => judge(Err(wrong)),
+    }
+}
+
+fn nth(mut scenarios: impl Iterator<Item = Scenario>, index: u32) -> Scenario {
+    let found = scenarios.nth(index as usize);
+    found.expect("the host counts before it asks")
+}
+
+export! {
+    /// Makes panics visible. Called once, before everything else.
+    fn prepare() {
+        std::panic::set_hook(Box::new(|info| say(&format!("PANIC   {info}"))));
+    }
+
+    /// How many scenarios the kit has.
+    fn kit_count() -> u32 {
+        scenarios::catalogue().len() as u32
+    }
+
+    /// Runs one scenario of the kit on the local executor.
+    fn kit_run(index: u32) -> u32 {
+        let scenario = scenarios::catalogue()[index as usize];
+        let mut harness = LocalHarness::default();
+        if !scenario.needs.iter().all(|need| harness.offers(*need)) {
+            say(&format!("skipped {}, which needs {:?}", scenario.name, scenario.needs));
+            return SKIPPED;
+        }
+        let failed = run_all(&mut harness, &[scenario]).failed;
+        judge(match failed.first() {
+            None => Ok(scenario.name.into()),
+            Some((name, wrong)) => Err(format!("{name}: {}", wrong.join("; "))),
+        })
+    }
+
+    /// How many scenarios have golden traces.
+    fn golden_count() -> u32 {
+        golden::common_set().count() as u32
+    }
+
+    /// Compares the traces of one scenario with its golden line.
+    fn golden_run(index: u32) -> u32 {
+        judge(golden::check(&nth(golden::common_set(), index)))
+    }
+
+    /// How many negative controls there are.
+    fn control_count() -> u32 {
+        Control::ALL.len() as u32
+    }
+
+    /// Runs one negative control.
+    fn control_run(index: u32) -> u32 {
+        let control = Control::ALL[index as usize];
+        let name = |what| format!("{}: {what}", control.name());
+        judge(control.check().map(name).map_err(name))
+    }
+
+    /// How many scenarios have a line, controls among them.
+    fn line_count() -> u32 {
+        golden::with_lines().count() as u32
+    }
+
+    /// Shows the name of a scenario that has a line.
+    fn line_name(index: u32) {
+        say(nth(golden::with_lines(), index).name);
+    }
+
+    /// Shows the line of one seed of a scenario.
+    fn line_seed(index: u32, seed: u64) -> u32 {
+        let line = golden::line(&nth(golden::with_lines(), index), seed..seed + 1);
+        answer(line.map(|line| format!("seed {seed:>3}  {line}")))
+    }
+
+    /// Shows the trace of one seed of a scenario as JSON lines.
+    fn line_dump(index: u32, seed: u64) -> u32 {
+        let dump = golden::dump(&nth(golden::with_lines(), index), seed);
+        answer(dump.map(|lines| lines.trim_end().into()))
+    }
+}
