@@ -13,6 +13,7 @@ mod targets;
 mod test;
 mod tidy;
 mod tools;
+mod wasm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -44,6 +45,8 @@ enum Command {
     Bench(forward::Args),
     /// Check the models of the lock-free protocols
     Loom(forward::Args),
+    /// Run the conformance kit and the golden traces in wasm, under node
+    Wasm,
     /// Measure what is downloaded or flashed, and hold it to its limits
     Sizes(sizes::Args),
     /// Check that the no_std crates build for wasm32 and Cortex-M
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => forward::bench(&args),
         Command::Loom(args) => forward::loom(&args),
         Command::Sizes(args) => sizes::run(&args),
+        Command::Wasm => wasm::run(),
         Command::Targets => targets::run(),
         Command::Matrix(args) => matrix::run(&args),
         Command::Tidy => tidy::run(),

@@ -4,6 +4,7 @@
 //! Owns the choice of the toolchain, by way of `tools/wasm-toolchain.sh`: rustup's own where it has the
 //! targets, else the one built from Debian's packages.
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -48,6 +49,34 @@ pub fn cargo() -> Result<Command> {
         command.env_remove(name);
     }
     Ok(command)
+}
+
+/// One thing that is built for another target.
+pub struct Build {
+    /// Where cargo is called, below the root: the folder of a workspace.
+    pub folder: &'static str,
+    pub args: &'static [&'static str],
+    pub target: &'static str,
+    /// The result, below the folder of the target.
+    pub file: &'static str,
+}
+
+/// Builds it and says where it is.
+pub fn build(build: &Build) -> Result<PathBuf> {
+    let folder = workspace::root().join(build.folder);
+    let mut cargo = cargo()?;
+    cargo
+        .current_dir(&folder)
+        .args(["build", "--quiet", "--target", build.target])
+        .args(build.args);
+    if !cargo.status().context("cannot start cargo")?.success() {
+        bail!("{} does not build for {}", build.file, build.target);
+    }
+    let output = match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(target) => folder.join(target),
+        None => folder.join("target"),
+    };
+    Ok(output.join(build.target).join(build.file))
 }
 
 /// `cargo xtask targets`: every `no_std` crate builds for every target, with the locks of bare metal.

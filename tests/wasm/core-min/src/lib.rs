@@ -21,7 +21,9 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
-use asupersync_core::{Cx, Error, Task};
+use asupersync_core::{
+    Cancelled, ChildEnded, Cx, Error, Region, RegionOptions, SpawnError, Task, TaskError, TimeError,
+};
 use asupersync_local::{LocalDriver, Turn};
 use export::export;
 use host::Host;
@@ -55,15 +57,58 @@ impl Counts {
     }
 }
 
+/// Why a task of this program ends early. An error of its own, since whoever boxes errors for people to read pays for
+/// the formatting of all of them.
+enum Stop {
+    Asked(Cancelled),
+    Refused,
+}
+
+impl From<Cancelled> for Stop {
+    fn from(token: Cancelled) -> Self {
+        Self::Asked(token)
+    }
+}
+
+impl From<SpawnError> for Stop {
+    fn from(_: SpawnError) -> Self {
+        Self::Refused
+    }
+}
+
+impl From<ChildEnded> for Stop {
+    fn from(_: ChildEnded) -> Self {
+        Self::Refused
+    }
+}
+
+impl From<TimeError> for Stop {
+    fn from(error: TimeError) -> Self {
+        match error {
+            TimeError::Cancelled(token) => Self::Asked(token),
+            _ => Self::Refused,
+        }
+    }
+}
+
+impl TaskError for Stop {
+    fn cancelled(&self) -> Option<&Cancelled> {
+        match self {
+            Self::Asked(token) => Some(token),
+            Self::Refused => None,
+        }
+    }
+}
+
 /// Counts milliseconds until it is asked to stop.
-async fn tick(cx: Cx, counts: Arc<Counts>) -> Result<(), Error> {
+async fn tick(cx: Cx<Stop>, counts: Arc<Counts>) -> Result<(), Stop> {
     loop {
         counts.note(cx.sleep(Duration::from_millis(1)).await)?;
     }
 }
 
 /// Sleeps for an hour, or until it is asked to stop.
-async fn sleep(cx: Cx, counts: Arc<Counts>) -> Result<(), Error> {
+async fn sleep(cx: Cx<Stop>, counts: Arc<Counts>) -> Result<(), Stop> {
     Ok(counts.note(cx.sleep(Duration::from_secs(3600)).await)?)
 }
 
@@ -74,13 +119,15 @@ export! {
         let counts = Arc::new(Counts::default());
         let inside = Arc::clone(&counts);
         let main = driver.spawner().spawn(async move |cx| {
-            cx.region(async |region| {
+            let region = async |region: &Region<Stop>| {
                 let (ticker, sleeper) = (Arc::clone(&inside), Arc::clone(&inside));
                 region.spawn(move |cx| tick(cx, ticker))?;
                 region.spawn(move |cx| sleep(cx, sleeper))?;
                 Ok(())
-            })
-            .await
+            };
+            // How it ended is seen in the counts.
+            let _ended = cx.region_of(RegionOptions::new(), region).await;
+            Ok(())
         });
         Some(Box::new(Program { driver, main: main.ok()?, counts }))
     }
