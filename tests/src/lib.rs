@@ -14,7 +14,7 @@ extern crate alloc;
 #[cfg(feature = "hosts")]
 extern crate std;
 
-#[cfg(feature = "hosts")]
+#[cfg(feature = "pipeline")]
 pub mod demo;
 #[cfg(feature = "lab")]
 pub mod golden;

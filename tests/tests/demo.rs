@@ -2,15 +2,19 @@
 //! pipeline loses nothing, in real time and under seeds.
 
 use asupersync_conformance::demo::carrier::Carrier;
+use asupersync_conformance::demo::column::Column;
+use asupersync_conformance::demo::host::{self, InputError, on_std};
+use asupersync_conformance::demo::lab::{in_lab, in_lab_twice};
 use asupersync_conformance::demo::ledger::{Discrepancy, Entry, Rejection, Tally, Verdict, audit};
 use asupersync_conformance::demo::orders::{BadLine, Flaw, Order, read};
-use asupersync_conformance::demo::report::{Column, number, table, uneventful};
-use asupersync_conformance::demo::{Input, InputError, Run, in_lab, in_lab_twice, on_std, picture};
+use asupersync_conformance::demo::picture;
+use asupersync_conformance::demo::report::{number, table, uneventful};
+use asupersync_conformance::demo::run::{Input, Run};
 
 const FILE: &str = "origin,destination,count\nABE,ATL,853\nABE,BHM,1\nABE,CLE,805\n";
 
 fn input() -> Input {
-    Input::read(&Input::path()).expect("the repository has its data")
+    host::read(&host::path()).expect("the repository has its data")
 }
 
 fn three_orders() -> [Order; 3] {
@@ -109,7 +113,7 @@ fn a_file_without_its_header_is_refused() {
 
 #[test]
 fn a_missing_file_is_named() {
-    let error = Input::read("no/such/file.csv".as_ref()).expect_err("there is none");
+    let error = host::read("no/such/file.csv".as_ref()).expect_err("there is none");
     assert!(matches!(&error, InputError::File { .. }));
     assert_eq!(error.to_string(), "cannot read no/such/file.csv");
 }

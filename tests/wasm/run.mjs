@@ -3,6 +3,7 @@
 //   node tests/wasm/run.mjs MODULE                        everything
 //   node tests/wasm/run.mjs MODULE each SCENARIO          a line for each seed of a scenario
 //   node tests/wasm/run.mjs MODULE dump SCENARIO SEED     the trace of one seed, as JSON lines
+//   node tests/wasm/run.mjs MODULE demo SEEDS RECORDS     the demo in the lab, its column as a line of JSON
 //
 // MODULE is asupersync_conformance_wasm.wasm. A panic ends an instance, not the suite: the next case gets another.
 
@@ -19,7 +20,7 @@ const SUITES = [
 
 const [file, command, scenario, seed] = process.argv.slice(2);
 if (file === undefined) {
-  console.error("usage: node run.mjs MODULE [each SCENARIO | dump SCENARIO SEED]");
+  console.error("usage: node run.mjs MODULE [each SCENARIO | dump SCENARIO SEED | demo SEEDS RECORDS]");
   process.exit(2);
 }
 const module = new WebAssembly.Module(readFileSync(file));
@@ -93,7 +94,12 @@ switch (command) {
   case "dump":
     process.exitCode = dump(scenario, seed);
     break;
+  case "demo": {
+    const [seeds, records] = process.argv.slice(4);
+    process.exitCode = instantiate().demo(BigInt(seeds), Number(records));
+    break;
+  }
   default:
-    console.error(`there is no command ${command}; there are each and dump`);
+    console.error(`there is no command ${command}; there are each, dump and demo`);
     process.exitCode = 2;
 }

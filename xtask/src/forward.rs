@@ -6,9 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use crate::setup;
 use crate::steps::{LOOM, LOOM_ENV};
-use crate::tools::{self, Need};
+use crate::tools;
 use crate::workspace;
 
 #[derive(clap::Args)]
@@ -16,7 +15,7 @@ use crate::workspace;
 pub struct Args {
     /// Handed on as they are
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    rest: Vec<OsString>,
+    pub rest: Vec<OsString>,
 }
 
 const DEMO: &[&str] = &[
@@ -48,9 +47,8 @@ const BENCH: &[&str] = &[
     "--",
 ];
 
-pub fn demo(args: &Args) -> Result<ExitCode> {
-    setup::ensure(Need::Demo)?;
-    forward(DEMO, &[], args, &workspace::root())
+pub fn demo(rest: Vec<OsString>) -> Result<ExitCode> {
+    forward(DEMO, &[], &Args { rest }, &workspace::root())
 }
 
 pub fn lab(args: &Args) -> Result<ExitCode> {

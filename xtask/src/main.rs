@@ -3,8 +3,10 @@
 //! One file per command. What they run is data: the tools are a table in `tools`, the steps of the suite a
 //! table in `steps`, the rules of the matrix a table in `matrix::ids`.
 
+mod demo;
 mod forward;
 mod matrix;
+mod qemu;
 mod run;
 mod setup;
 mod sizes;
@@ -37,7 +39,7 @@ enum Command {
     Setup(setup::Args),
     /// Run the whole test suite, step by step
     Test(test::Args),
-    /// Run the order pipeline on std and in the lab, and print its ledger
+    /// Run the order pipeline on every platform and in the lab, and print its ledger
     Demo(forward::Args),
     /// Run the command line of the lab: run, replay, export
     Lab(forward::Args),
@@ -45,6 +47,8 @@ enum Command {
     Bench(forward::Args),
     /// Check the models of the lock-free protocols
     Loom(forward::Args),
+    /// Run the firmware on emulated Cortex-M boards: kit, golden traces, bad input, size
+    Qemu(qemu::Args),
     /// Run the conformance kit and the golden traces in wasm, under node
     Wasm,
     /// Measure what is downloaded or flashed, and hold it to its limits
@@ -61,11 +65,12 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Setup(args) => setup::run(&args),
         Command::Test(args) => test::run(&args),
-        Command::Demo(args) => forward::demo(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Lab(args) => forward::lab(&args),
         Command::Bench(args) => forward::bench(&args),
         Command::Loom(args) => forward::loom(&args),
         Command::Sizes(args) => sizes::run(&args),
+        Command::Qemu(args) => qemu::run(&args),
         Command::Wasm => wasm::run(),
         Command::Targets => targets::run(),
         Command::Matrix(args) => matrix::run(&args),

@@ -12,8 +12,9 @@ use object::{Object, ObjectSection, SectionFlags, SectionKind, elf};
 use serde::Serialize;
 use std::io::Write;
 
+use crate::qemu;
 use crate::setup;
-use crate::targets::{self, ARM, Build, WASM};
+use crate::targets::{self, Build, WASM};
 use crate::tools::Need;
 use crate::wasm::CORE_MIN;
 
@@ -50,12 +51,7 @@ const ARTIFACTS: &[Artifact] = &[
     Artifact {
         tier: "size",
         holds: "core and local executor on Cortex-M3: 16 tasks, a timer, a channel",
-        build: Build {
-            folder: "platform-cortex-m/firmware",
-            args: &["--release", "--bin", "size"],
-            target: ARM,
-            file: "release/size",
-        },
+        build: qemu::SIZE.build,
         counts: "text",
         bar: 24 * 1024,
         gate: 49_500,

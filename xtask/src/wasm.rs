@@ -15,15 +15,20 @@ struct Module {
     script: &'static str,
 }
 
+/// The conformance kit, the golden traces and the demo.
+pub const KIT: Build = Build {
+    folder: ".",
+    args: &["-p", "asupersync-conformance-wasm", "--profile", "wasm"],
+    target: WASM,
+    file: "wasm/asupersync_conformance_wasm.wasm",
+};
+/// What runs them in node.
+pub const RUN: &str = "tests/wasm/run.mjs";
+
 const MODULES: &[Module] = &[
     Module {
-        build: Build {
-            folder: ".",
-            args: &["-p", "asupersync-conformance-wasm", "--profile", "wasm"],
-            target: WASM,
-            file: "wasm/asupersync_conformance_wasm.wasm",
-        },
-        script: "tests/wasm/run.mjs",
+        build: KIT,
+        script: RUN,
     },
     Module {
         build: CORE_MIN,

@@ -3,13 +3,17 @@
 //! Owns the command line, the progress and the exit code: 0 only if no run lost a record, no oracle
 //! found anything, and every hundred seeds saw a cancel, a force and a timeout.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use asupersync_conformance::demo::report::{Column, LEGEND, number, table, uneventful};
-use asupersync_conformance::demo::{Input, Run, in_lab, in_lab_twice, on_std, picture};
+use asupersync_conformance::demo::column::Column;
+use asupersync_conformance::demo::host::{self, on_std};
+use asupersync_conformance::demo::lab::{in_lab, in_lab_twice};
+use asupersync_conformance::demo::picture;
+use asupersync_conformance::demo::report::{LEGEND, number, table, uneventful};
+use asupersync_conformance::demo::run::{Input, Run};
 use clap::Parser;
 use indicatif::{ParallelProgressIterator, ProgressBar, ProgressStyle};
 use rayon::prelude::*;
@@ -33,11 +37,14 @@ struct Args {
     /// Where the picture goes
     #[arg(long, value_name = "DIR", default_value = "target/demo")]
     out: PathBuf,
+    /// A column that another platform made, as a line of JSON; may be given again
+    #[arg(long, value_name = "FILE")]
+    column: Vec<PathBuf>,
 }
 
 fn main() -> Result<ExitCode> {
     let args = Args::parse();
-    let input = Input::read(&Input::path())?;
+    let input = host::read(&host::path())?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
 
@@ -51,6 +58,12 @@ fn main() -> Result<ExitCode> {
     };
     let (run, picture) = look_at(&input, &mut runs, &args)?;
     columns.push(Column::new(title(&args), &runs));
+    let mut complaints = Vec::new();
+    for file in &args.column {
+        let column = read_column(file)?;
+        complaints.extend(differs(&column, &runs));
+        columns.push(column);
+    }
 
     println!("{}\n{LEGEND}\n", table(&columns));
     println!(
@@ -59,11 +72,14 @@ fn main() -> Result<ExitCode> {
     );
     println!("seed {run} once more: {}", replay(run, &args));
 
-    let mut complaints = Vec::new();
     for column in &columns {
+        let platform = column.platform();
         complaints.extend(column.wrong().iter().map(|(seed, what)| match seed {
-            Some(seed) => format!("seed {seed}: {what}\n  see it: {}", replay(*seed, &args)),
-            None => format!("std: {what}"),
+            Some(seed) => format!(
+                "{platform}, seed {seed}: {what}\n  see it: {}",
+                replay(*seed, &args)
+            ),
+            None => format!("{platform}: {what}"),
         }));
     }
     complaints.extend(uneventful(&runs));
@@ -76,6 +92,26 @@ fn main() -> Result<ExitCode> {
     Ok(match complaints.len() {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
+    })
+}
+
+fn read_column(file: &Path) -> Result<Column> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+    Column::from_line(text.trim()).with_context(|| format!("{name} is not a column"))
+}
+
+/// Another platform's lab ran seeds that ran here, too: they have to be the same runs.
+fn differs(column: &Column, runs: &[Run]) -> Option<String> {
+    let here = runs.get(..column.runs()).map(|runs| Column::new("", runs));
+    let is_lab = column.is_traced();
+    let same = here.is_none_or(|here| here.same_runs(column));
+    (is_lab && !same).then(|| {
+        format!(
+            "{}: its {} seeds are not the runs that they are here; compare traces with `golden diff`",
+            column.platform(),
+            column.runs()
+        )
     })
 }
 

@@ -4,8 +4,7 @@
 //! about batches or the ledger. A booking is only a promise: it becomes a shipment when the ledger
 //! acknowledges the order, and lapses otherwise, so that it can be given up at any time.
 
-use std::prelude::rust_2024::*;
-use std::time::Duration;
+use core::time::Duration;
 
 use asupersync_core::{CapabilityDenied, Cx, CxBase, Error};
 

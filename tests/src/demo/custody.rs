@@ -6,12 +6,12 @@
 //! cancel, and no drop, can come between: each record is in custody or in the ledger, never in
 //! both, never in neither. Who takes over what a lost worker leaves behind is the pipeline's matter.
 
-use std::collections::BTreeMap;
-use std::prelude::rust_2024::*;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use asupersync_core::channel::Sent;
 use asupersync_core::channel::mpsc::{self, ReserveError};
+use asupersync_core::internal::Mutex;
 use asupersync_core::{CxBase, Error};
 
 use super::ledger::{Entry, Rejection, Verdict};
@@ -47,7 +47,8 @@ impl Custody {
 
     /// Notes that a worker has the record from now on.
     pub fn pick_up(&self, order: Order, worker: u32) {
-        self.held()
+        self.held
+            .lock()
             .insert(order.id, (order, Holder::Worker(worker)));
     }
 
@@ -64,7 +65,7 @@ impl Custody {
         cx.trace(Mark::Settled as u64, order.id.into())?;
         match permit.send(Entry { order, verdict }) {
             Sent::Delivered => {
-                self.held().remove(&order.id);
+                self.held.lock().remove(&order.id);
                 Ok(())
             }
             Sent::Returned(_) => Err(ReserveError::Closed.into()),
@@ -74,7 +75,8 @@ impl Custody {
     /// Rejects what `holder` still has.
     pub async fn reject_held_by(&self, cx: &CxBase, holder: Holder, why: Rejection) {
         let left: Vec<Order> = self
-            .held()
+            .held
+            .lock()
             .values()
             .filter(|(_, held_by)| *held_by == holder)
             .map(|(order, _)| *order)
@@ -83,10 +85,5 @@ impl Custody {
             // A finalizer has nobody to tell. If the ledger is gone, the audit finds the record lost.
             let _ = self.settle(cx, order, Verdict::Rejected(why)).await;
         }
-    }
-
-    fn held(&self) -> MutexGuard<'_, BTreeMap<u32, (Order, Holder)>> {
-        // Every change is one call on the map, so a panic elsewhere leaves nothing half-done.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,9 +3,12 @@
 //! Owns the verdicts and [`audit`]. The audit shares nothing with the pipeline: it numbers the raw
 //! lines of the input file itself, and strikes each out once.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-use std::prelude::rust_2024::*;
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use serde::{Deserialize, Serialize};
 
 use super::carrier::Carrier;
 use super::orders::Order;
@@ -42,7 +45,7 @@ pub enum Rejection {
 }
 
 /// How many records had which verdict.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Acknowledged ones.
     pub acknowledged: u64,

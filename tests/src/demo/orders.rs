@@ -4,9 +4,10 @@
 //! `parcels` from `origin` to `destination`. A line that is not exactly that is an error that names it;
 //! nothing is skipped or repaired.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::prelude::rust_2024::*;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 /// The first line of the file.
 const HEADER: &str = "origin,destination,count";

@@ -17,9 +17,9 @@
 //! platform. A worker that has to be dropped leaves its record in [`Custody`]; the worker's own
 //! finalizer, which outlives its body, settles that record.
 
-use std::prelude::rust_2024::*;
-use std::sync::Arc;
-use std::time::Duration;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
 
 use asupersync_core::channel::mpsc::{self, RecvError};
 use asupersync_core::lock::{Mutex, Semaphore};
@@ -27,6 +27,8 @@ use asupersync_core::{
     Budget, CancelKind, CapabilityDenied, ChildEnded, Cx, CxBase, Either, Error, LocalRegion,
     Region, RegionOptions, TaskError, Time,
 };
+
+use serde::{Deserialize, Serialize};
 
 use super::carrier::{Carrier, Refused, Weather};
 use super::custody::{Custody, Holder};
@@ -91,7 +93,7 @@ pub struct Delivery {
 }
 
 /// How batches ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batches {
     /// Worked off.
     pub finished: u64,

@@ -2,67 +2,22 @@
 //!
 //! Owns adding up runs and printing. Whether a run is right was decided before, in [`Run`].
 
-use std::collections::BTreeSet;
 use std::prelude::rust_2024::*;
 use std::{format, vec};
 
 use comfy_table::{Cell, CellAlignment, Row, Table, presets};
 
-use super::Run;
+use super::column::Column;
 use super::ledger::Tally;
-use super::pipeline::Batches;
+use super::run::Run;
 
 /// How many seeds must show, between them, everything that can happen to a record.
 pub const HUNDRED: usize = 100;
 
-/// The runs of one platform, added up.
-#[derive(Debug, Clone, Default)]
-pub struct Column {
-    platform: String,
-    runs: usize,
-    records: u64,
-    tally: Tally,
-    batches: Batches,
-    forced: u64,
-    leaked: u64,
-    fingerprints: BTreeSet<u64>,
-    violations: Option<u64>,
-    /// What went wrong, and with which seed.
-    wrong: Vec<(Option<u64>, String)>,
-}
-
 impl Column {
-    /// Adds up the runs of a platform.
-    pub fn new(platform: impl Into<String>, runs: &[Run]) -> Self {
-        let mut column = Self {
-            platform: platform.into(),
-            runs: runs.len(),
-            ..Self::default()
-        };
-        for run in runs {
-            column.records += run.records;
-            column.tally.add(&run.tally);
-            column.batches.add(&run.batches);
-            column.forced += run.stats.forced;
-            column.leaked += run.stats.leaked;
-            column.fingerprints.extend(run.fingerprint);
-            if let Some(found) = run.violations {
-                *column.violations.get_or_insert(0) += found;
-            }
-            let wrong = run.wrong.iter().map(|what| (run.seed, what.clone()));
-            column.wrong.extend(wrong);
-        }
-        column
-    }
-
-    /// What went wrong, and with which seed.
-    pub fn wrong(&self) -> &[(Option<u64>, String)] {
-        &self.wrong
-    }
-
     fn cells(&self) -> Vec<String> {
         let Self { tally, batches, .. } = self;
-        let outcome = match self.wrong.len() {
+        let outcome = match self.wrong().len() {
             0 => "ok".into(),
             count => format!("{} wrong", number(count as u64)),
         };

@@ -11,6 +11,9 @@ mod export;
 #[path = "../one_thread.rs"]
 mod one_thread;
 
+use asupersync_conformance::demo::column::Column;
+use asupersync_conformance::demo::lab::in_lab;
+use asupersync_conformance::demo::run::Input;
 use asupersync_conformance::golden::{self, Control};
 use asupersync_conformance::hosts::LocalHarness;
 use asupersync_conformance::{Harness, Scenario, run_all, scenarios};
@@ -26,6 +29,9 @@ unsafe extern "C" {
 fn say(text: &str) {
     print(text.as_ptr(), text.len());
 }
+
+/// The records of the demo.
+const ORDERS: &str = include_str!("../../../data/flights-airport.csv");
 
 const PASSED: u32 = 0;
 const FAILED: u32 = 1;
@@ -107,6 +113,16 @@ export! {
         let control = Control::ALL[index as usize];
         let name = |what| format!("{}: {what}", control.name());
         judge(control.check().map(name).map_err(name))
+    }
+
+    /// Runs the demo in the lab, seeds 0 to `seeds`, and shows its column as a line of JSON.
+    fn demo(seeds: u64, records: u32) -> u32 {
+        let column = Input::parse(ORDERS).map_err(|error| error.to_string()).and_then(|input| {
+            let runs: Vec<_> = (0..seeds).map(|seed| in_lab(&input, seed, records)).collect();
+            let column = Column::new("wasm32 in node, the lab", &runs);
+            column.to_line().map_err(|error| error.to_string())
+        });
+        answer(column)
     }
 
     /// How many scenarios have a line, controls among them.

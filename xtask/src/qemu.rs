@@ -1,0 +1,185 @@
+//! `cargo xtask qemu`: the firmware on emulated Cortex-M3 boards, one program after the other.
+//!
+//! Owns which program runs on which board, and how it has to end. A program says by its exit code whether it
+//! passed; one that waits for ever is stopped.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use wait_timeout::ChildExt;
+
+use crate::setup;
+use crate::targets::{self, ARM, Build};
+use crate::tools::Need;
+
+/// The longest program takes a minute here.
+const LIMIT: Duration = Duration::from_secs(600);
+
+const FIRMWARE: &str = "platform-cortex-m/firmware";
+/// 256 KiB of flash, 64 KiB of RAM.
+const SMALL: &str = "lm3s6965evb";
+/// 4 MiB of both: what does not fit the small one.
+const LARGE: &str = "mps2-an385";
+
+/// A firmware image, and the board that it is for.
+pub struct Program {
+    name: &'static str,
+    board: &'static str,
+    pub build: Build,
+    ends: Ends,
+}
+
+/// How a program has to end.
+enum Ends {
+    /// With success.
+    Well,
+    /// With failure, and these words.
+    Saying(&'static str),
+}
+
+/// `firmware!(board, name)` with the features that the program needs.
+macro_rules! firmware {
+    ($board:expr, $name:literal, $($features:literal)?, $ends:expr) => {
+        Program {
+            name: $name,
+            board: $board,
+            build: Build {
+                folder: FIRMWARE,
+                args: &["--release", "--bin", $name $(, "--features", $features)?],
+                target: ARM,
+                file: concat!("release/", $name),
+            },
+            ends: $ends,
+        }
+    };
+}
+
+/// A cut of the demo, on the port.
+pub const DEMO: Program = firmware!(LARGE, "demo", "kit,mps2-an385", Ends::Well);
+/// The example of the size bar.
+pub const SIZE: Program = firmware!(SMALL, "size", , Ends::Well);
+
+const PROGRAMS: &[Program] = &[
+    Program {
+        name: "min-platform",
+        board: SMALL,
+        build: Build {
+            folder: "examples/min-platform",
+            args: &["--release"],
+            target: ARM,
+            file: "release/min-platform",
+        },
+        ends: Ends::Well,
+    },
+    SIZE,
+    firmware!(SMALL, "bad_input", , Ends::Well),
+    firmware!(LARGE, "bad_input", "mps2-an385", Ends::Well),
+    firmware!(SMALL, "overflow", , Ends::Saying("stack overflow")),
+    firmware!(SMALL, "kit", "kit", Ends::Well),
+    firmware!(LARGE, "kit", "kit,mps2-an385", Ends::Well),
+    firmware!(LARGE, "golden", "kit,mps2-an385", Ends::Well),
+];
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Run only these programs
+    only: Vec<String>,
+    /// Print all that they say
+    #[arg(long)]
+    verbose: bool,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    setup::ensure(Need::Demo)?;
+    let chosen = PROGRAMS.iter().filter(|program| {
+        args.only.is_empty() || args.only.iter().any(|name| name == program.name)
+    });
+    let mut count = 0;
+    for program in chosen {
+        let image = targets::build(&program.build)?;
+        let said = program.run(&image)?;
+        let shown = said.lines().skip(match args.verbose {
+            true => 0,
+            // The last words are the sums.
+            false => said.lines().count().saturating_sub(2),
+        });
+        println!("{} on {}", program.name, program.board);
+        shown.for_each(|line| println!("  {line}"));
+        count += 1;
+    }
+    if count == 0 {
+        let names: Vec<_> = PROGRAMS.iter().map(|program| program.name).collect();
+        bail!("no such program; there are {}", names.join(", "));
+    }
+    println!("{count} programs passed in QEMU");
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Program {
+    /// The emulator with this image, not started.
+    pub fn emulator(&self, image: &Path) -> Command {
+        let mut qemu = Command::new("qemu-system-arm");
+        qemu.args(["-M", self.board, "-nographic", "-monitor", "none"])
+            .args(["-semihosting-config", "enable=on,target=native"])
+            .arg("-kernel")
+            .arg(image)
+            .stdin(Stdio::null());
+        qemu
+    }
+
+    /// Runs the image to its end and says what it said.
+    fn run(&self, image: &Path) -> Result<String> {
+        let mut child = self
+            .emulator(image)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start qemu-system-arm")?;
+        let outputs = [read(child.stdout.take()), read(child.stderr.take())];
+        let status = child.wait_timeout(LIMIT)?;
+        if status.is_none() {
+            stop(&mut child);
+        }
+        let said: Vec<String> = outputs
+            .into_iter()
+            .filter_map(|reader| reader.join().ok())
+            .collect();
+        let said = said.concat();
+        let is_right = match (&self.ends, status) {
+            (_, None) => bail!(
+                "{} on {} did not end within {} s: a wake was lost?\n{said}",
+                self.name,
+                self.board,
+                LIMIT.as_secs()
+            ),
+            (Ends::Well, Some(status)) => status.success(),
+            (Ends::Saying(words), Some(status)) => !status.success() && said.contains(words),
+        };
+        if !is_right {
+            bail!("{} failed on {}:\n{said}", self.name, self.board);
+        }
+        Ok(said)
+    }
+}
+
+/// Reads a pipe to its end in a thread of its own.
+fn read(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // What was read before an error is worth showing.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+fn stop(child: &mut Child) {
+    // It may just have ended by itself.
+    let _ = child.kill();
+    let _ = child.wait();
+}
