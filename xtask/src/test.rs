@@ -71,9 +71,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// Runs one step, prints its row and adds to the total; false when it failed.
 fn run_step(step: &Step, place: &str, total: &mut Counts) -> Result<bool> {
-    if let Some(tool) = step.tool.and_then(tools::named)
-        && !tool.is_present()
-    {
+    let tool = step.tool.and_then(tools::named);
+    if let Some(tool) = tool.filter(|tool| !tool.is_present()) {
         println!(
             "{place} not run: {} is not installed (`cargo xtask setup --extra`)",
             tool.name

@@ -25,6 +25,10 @@ const LAYERS: &[(&str, May)] = &[
         May::Use(&["asupersync-core", "asupersync-local"]),
     ),
     (
+        "asupersync-cortex-m",
+        May::Use(&["asupersync-core", "asupersync-local"]),
+    ),
+    (
         "asupersync-sim",
         May::Use(&["asupersync-core", "asupersync-local"]),
     ),

@@ -24,6 +24,11 @@ pub const ALLOWED: &[Exception] = &[
         "the counting allocator: GlobalAlloc asks for an unsafe impl",
     ),
     (
+        "platform-cortex-m/firmware/",
+        "a board: its heap, the paint of its stack, its peripherals",
+    ),
+    ("examples/min-platform/", "a board: its heap"),
+    (
         "tests/wasm/",
         "imports, exports and the lock of a module, which only unsafe syntax can name",
     ),
