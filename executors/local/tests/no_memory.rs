@@ -35,11 +35,11 @@ struct Exhaustible;
 // SAFETY: every call goes to the system's allocator as it is, or is refused with null as the trait allows.
 unsafe impl GlobalAlloc for Exhaustible {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if EXHAUSTED.get() {
-            return std::ptr::null_mut();
+        if !EXHAUSTED.get() {
+            // SAFETY: the caller's contract is the system's.
+            return unsafe { System.alloc(layout) };
         }
-        // SAFETY: the caller's contract is the system's.
-        unsafe { System.alloc(layout) }
+        std::ptr::null_mut()
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {

@@ -25,6 +25,7 @@ static HEAP: Heap = Heap {
     limit: AtomicUsize::new(usize::MAX),
 };
 
+// SAFETY: both are symbols of the linker script. Only their addresses are used.
 unsafe extern "C" {
     /// The end of the statics, from the linker script.
     static __sheap: u8;
@@ -60,6 +61,7 @@ pub fn limit(bytes: usize) {
 // whether it is asked.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: what the caller owes is owed to `blocks`, below.
         let used = self.used.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         let block = if used > self.limit.load(Ordering::Relaxed) {
             ptr::null_mut()

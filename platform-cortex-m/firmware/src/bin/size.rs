@@ -6,8 +6,8 @@
 #![no_std]
 #![no_main]
 
-use asupersync_core::channel::mpsc;
-use asupersync_core::{Error, LocalRegion};
+use asupersync_core::channel::mpsc::{self, ReserveError, SendError};
+use asupersync_core::{Cancelled, ChildEnded, LocalRegion, SpawnError, TaskError, TimeError};
 use asupersync_cortex_m::{Port, Runtime};
 use asupersync_firmware::console::{Part, exit, print_plain};
 use asupersync_firmware::{board, heap, stack};
@@ -18,6 +18,8 @@ use cortex_m::Peripherals;
 use cortex_m_rt::{entry, exception};
 
 const SENSORS: u32 = 15;
+/// Bytes of RAM that the program may need.
+const RAM_MAX: usize = 8 * 1024;
 
 static PORT: Port = Port::new(board::describe(|_| {}));
 
@@ -48,13 +50,24 @@ fn main() -> ! {
         Part::Number(heap::peak()),
         Part::Text(", stack worst "),
         Part::Number(stack::worst()),
+        Part::Text(", statics "),
+        Part::Number(stack::statics()),
+        Part::Text("; in all "),
+        Part::Number(ram()),
+        Part::Text(" of "),
+        Part::Number(RAM_MAX),
     ]);
     let right = sum.is_ok_and(|sum| sum == (1..=SENSORS).sum());
-    exit(right && stats.live == 0 && stats.leaked == 0 && heap::used() == 0)
+    exit(right && ram() <= RAM_MAX && stats.live == 0 && stats.leaked == 0 && heap::used() == 0)
+}
+
+/// Bytes of RAM that the program needs.
+fn ram() -> usize {
+    heap::peak() + stack::worst() + stack::statics()
 }
 
 /// Sums what the sensors send, each after its own time. With the task that runs this they are 16.
-async fn collect(region: &LocalRegion) -> Result<u32, Error> {
+async fn collect(region: &LocalRegion<Failed>) -> Result<u32, Failed> {
     let (sender, mut receiver) = mpsc::channel(const { NonZeroUsize::new(4).unwrap() });
     for reading in 1..=SENSORS {
         let sender = sender.clone();
@@ -70,4 +83,58 @@ async fn collect(region: &LocalRegion) -> Result<u32, Error> {
         sum += reading;
     }
     Ok(sum)
+}
+
+/// Why a sensor gave no reading. An error of its own instead of [`asupersync_core::Error`]: that one could be printed,
+/// whatever it holds, and so brings the formatting of all it may hold.
+enum Failed {
+    /// It was asked to stop.
+    Stopped(Cancelled),
+    /// Anything else; nobody is there to read more.
+    Otherwise,
+}
+
+impl TaskError for Failed {
+    fn cancelled(&self) -> Option<&Cancelled> {
+        match self {
+            Self::Stopped(cancelled) => Some(cancelled),
+            Self::Otherwise => None,
+        }
+    }
+}
+
+impl From<Cancelled> for Failed {
+    fn from(cancelled: Cancelled) -> Self {
+        Self::Stopped(cancelled)
+    }
+}
+
+impl From<SpawnError> for Failed {
+    fn from(_: SpawnError) -> Self {
+        Self::Otherwise
+    }
+}
+
+impl From<ChildEnded> for Failed {
+    fn from(_: ChildEnded) -> Self {
+        Self::Otherwise
+    }
+}
+
+impl From<TimeError> for Failed {
+    fn from(error: TimeError) -> Self {
+        match error {
+            TimeError::Cancelled(cancelled) => Self::Stopped(cancelled),
+            _ => Self::Otherwise,
+        }
+    }
+}
+
+impl From<SendError<u32>> for Failed {
+    fn from(error: SendError<u32>) -> Self {
+        match error.into_parts().1 {
+            ReserveError::Cancelled(cancelled) => Self::Stopped(cancelled),
+            _ => Self::Otherwise,
+        }
+    }
 }
