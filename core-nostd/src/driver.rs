@@ -209,7 +209,8 @@ impl Driver {
     /// Whether the root region is closed; the last step of shutdown. Turns go on until it is.
     ///
     /// Obligations that were handed out of the tasks of the root region are waited for until the cleanup
-    /// budget is spent, and then revoked (R-OBL-2).
+    /// budget is spent, and then revoked (R-OBL-2). Nobody takes the root region's outcome, so there
+    /// [`LeakResponse::Panic`](crate::LeakResponse::Panic) is as `Log`.
     pub fn is_shut_down(&self) -> bool {
         let root = &self.root;
         let empty = root.gate.inside().is_empty() || mutant!(ShutdownEarly);

@@ -56,12 +56,9 @@ impl Scope {
         }
     }
 
-    /// The number of the next thing made in the scope; only its task counts, as in `Header::next_ordinal`.
+    /// The number of the next thing made in the scope.
     pub(crate) fn next_ordinal(&self) -> u32 {
-        let ordinal = self.ordinal.load(Ordering::Relaxed);
-        self.ordinal
-            .store(ordinal.wrapping_add(1), Ordering::Relaxed);
-        ordinal
+        self.ordinal.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Whether a mask lies between this scope, included, and the task.

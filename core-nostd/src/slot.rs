@@ -6,7 +6,7 @@
 //! | bit, per end | meaning |
 //! |---|---|
 //! | `settled` | the end has said its last word: it filled the slot, or left |
-//! | `waits` | the end's waker is in its place; it is the other end's if that settles now |
+//! | `waits` | the end's waker is in its place; it is the other end's if that settles now. Set after that, it means nothing: the waker goes with the slot |
 //! | `gone` | the end never touches the slot again; who finds the other one gone frees it |
 //!
 //! Who may touch what:

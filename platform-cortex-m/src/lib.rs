@@ -4,20 +4,30 @@
 //! vectors, heap, critical section, panic handler, the core's frequency and a seed. It gives no meaning
 //! to tasks: that is the core's.
 //!
-//! ```ignore
-//! static PORT: Port = Port::new(Board { core_hz: 12_500_000, tick_hz: 1_000, seed, report });
+//! ```no_run
+//! use asupersync_core::{Error, LocalRegion};
+//! use asupersync_cortex_m::{Board, Port, Runtime};
 //!
-//! #[exception]
-//! fn SysTick() {
+//! static PORT: Port = Port::new(Board {
+//!     core_hz: 12_500_000,
+//!     tick_hz: 1_000,
+//!     seed: 7,
+//!     report: |_diagnostic| {},
+//! });
+//!
+//! /// The board's `#[exception] fn SysTick`.
+//! fn on_systick() {
 //!     PORT.on_tick();
 //! }
 //!
-//! #[entry]
-//! fn main() -> ! {
-//!     // ... the heap ...
-//!     PORT.start(cortex_m::Peripherals::take().unwrap().SYST);
+//! /// From the board's `#[entry] fn main`, once there is a heap.
+//! fn run(systick: cortex_m::peripheral::SYST) -> Result<u32, Error> {
+//!     PORT.start(systick);
 //!     let mut runtime = Runtime::new(&PORT, 16);
-//!     runtime.block_on(async |region: &LocalRegion| blink(region).await);
+//!     runtime.block_on(async |region: &LocalRegion| {
+//!         let task = region.spawn(async |_cx| Ok(1))?;
+//!         task.join(region).await
+//!     })
 //! }
 //! ```
 //!

@@ -2,6 +2,7 @@
 
 use core::cell::RefCell;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::time::Duration;
 
 use asupersync_core::{Diagnostic, Platform, Time};
 use cortex_m::asm;
@@ -82,6 +83,11 @@ impl Port {
         {
             asm::wfe();
         }
+    }
+
+    /// The time between two ticks.
+    pub fn tick(&self) -> Duration {
+        Duration::from_secs(1) / self.board.tick_hz
     }
 
     fn now_ns(&self) -> u64 {

@@ -23,7 +23,10 @@ pub struct Runtime {
 impl Runtime {
     /// A runtime that admits at most `capacity` tasks at once. The port has been started.
     pub fn new(port: &'static Port, capacity: usize) -> Self {
-        Self::with_config(port, capacity, Config::default(), None)
+        let mut config = Config::default();
+        // A sleep ends at a tick, so a finer wheel would only take more memory.
+        config.timer_tick = port.tick();
+        Self::with_config(port, capacity, config, None)
     }
 
     /// [`new`](Self::new) with settings, and a sink for trace events.

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use wait_timeout::ChildExt;
 
 use crate::setup;
+use crate::sizes;
 use crate::targets::{self, ARM, Build};
 use crate::tools::Need;
 
@@ -41,15 +42,15 @@ enum Ends {
     Saying(&'static str),
 }
 
-/// `firmware!(board, name)` with the features that the program needs.
-macro_rules! firmware {
-    ($board:expr, $name:literal, $($features:literal)?, $ends:expr) => {
+/// A program for the small board, with the features that it needs.
+macro_rules! small {
+    ($name:literal, $features:literal, $ends:expr) => {
         Program {
             name: $name,
-            board: $board,
+            board: SMALL,
             build: Build {
                 folder: FIRMWARE,
-                args: &["--release", "--bin", $name $(, "--features", $features)?],
+                args: &["--release", "--bin", $name, "--features", $features],
                 target: ARM,
                 file: concat!("release/", $name),
             },
@@ -58,10 +59,34 @@ macro_rules! firmware {
     };
 }
 
+/// A program for the large board.
+macro_rules! large {
+    ($name:literal) => {
+        Program {
+            name: $name,
+            board: LARGE,
+            build: Build {
+                folder: FIRMWARE,
+                args: &[
+                    "--profile",
+                    "large",
+                    "--bin",
+                    $name,
+                    "--features",
+                    "kit,mps2-an385",
+                ],
+                target: ARM,
+                file: concat!("large/", $name),
+            },
+            ends: Ends::Well,
+        }
+    };
+}
+
 /// A cut of the demo, on the port.
-pub const DEMO: Program = firmware!(LARGE, "demo", "kit,mps2-an385", Ends::Well);
+pub const DEMO: Program = large!("demo");
 /// The example of the size bar.
-pub const SIZE: Program = firmware!(SMALL, "size", , Ends::Well);
+pub const SIZE: Program = small!("size", "", Ends::Well);
 
 const PROGRAMS: &[Program] = &[
     Program {
@@ -76,13 +101,13 @@ const PROGRAMS: &[Program] = &[
         ends: Ends::Well,
     },
     SIZE,
-    firmware!(SMALL, "bad_input", , Ends::Well),
-    firmware!(LARGE, "bad_input", "mps2-an385", Ends::Well),
-    firmware!(SMALL, "logging", "defmt", Ends::Well),
-    firmware!(SMALL, "overflow", , Ends::Saying("stack overflow")),
-    firmware!(SMALL, "kit", "kit", Ends::Well),
-    firmware!(LARGE, "kit", "kit,mps2-an385", Ends::Well),
-    firmware!(LARGE, "golden", "kit,mps2-an385", Ends::Well),
+    small!("bad_input", "", Ends::Well),
+    large!("bad_input"),
+    small!("logging", "defmt", Ends::Well),
+    small!("overflow", "", Ends::Saying("stack overflow")),
+    small!("kit", "kit", Ends::Well),
+    large!("kit"),
+    large!("golden"),
 ];
 
 #[derive(clap::Args)]
@@ -103,7 +128,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for program in chosen {
         let image = targets::build(&program.build)?;
         let said = program.run(&image)?;
-        println!("{} on {}", program.name, program.board);
+        let bytes = sizes::sections(&std::fs::read(&image)?)?;
+        println!(
+            "{} on {}: {}",
+            program.name,
+            program.board,
+            sizes::listed(&bytes)
+        );
         // What begins with its name are a program's sums.
         let is_shown = |line: &&str| args.verbose || line.starts_with(program.name);
         for line in said.lines().filter(is_shown) {

@@ -119,7 +119,7 @@ fn gzipped(image: &[u8]) -> Result<u64> {
 }
 
 /// The bytes in flash, those of them that are copied to RAM, and those that only RAM has.
-fn sections(image: &[u8]) -> Result<Vec<(&'static str, u64)>> {
+pub fn sections(image: &[u8]) -> Result<Vec<(&'static str, u64)>> {
     let file = object::File::parse(image).context("this is no ELF file")?;
     let (mut text, mut data, mut bss) = (0, 0, 0);
     for section in file.sections() {
@@ -141,13 +141,17 @@ fn sections(image: &[u8]) -> Result<Vec<(&'static str, u64)>> {
 
 fn show(row: &Row) {
     println!("{} on {}: {}", row.tier, row.target, row.holds);
-    let numbers: Vec<String> = row
-        .bytes
+    println!("  {}", listed(&row.bytes));
+    println!("  {}", verdict(row));
+}
+
+/// Named numbers in a line.
+pub fn listed(bytes: &[(&'static str, u64)]) -> String {
+    let numbers: Vec<String> = bytes
         .iter()
         .map(|(name, size)| format!("{name} {size}"))
         .collect();
-    println!("  {}", numbers.join(", "));
-    println!("  {}", verdict(row));
+    numbers.join(", ")
 }
 
 fn verdict(row: &Row) -> String {

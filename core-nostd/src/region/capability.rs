@@ -21,6 +21,14 @@ use crate::mutants::mutant;
 /// let options = RegionOptions::new().grant(Timing(()));
 /// ```
 ///
+/// ```compile_fail
+/// use asupersync_core::{Cx, RegionOptions, Timing};
+///
+/// fn kept(cx: &Cx) -> RegionOptions {
+///     RegionOptions::new().grant(*cx.capability::<Timing>().unwrap())
+/// }
+/// ```
+///
 /// ```
 /// use asupersync_core::Capability;
 ///
@@ -33,35 +41,35 @@ pub trait Capability: Send + Sync + 'static {
 }
 
 /// Spawning children.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Spawn(());
 impl Capability for Spawn {
     const NAME: &'static str = "spawn";
 }
 
 /// Reading the clock and setting timers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Timing(());
 impl Capability for Timing {
     const NAME: &'static str = "time";
 }
 
 /// Drawing random numbers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Entropy(());
 impl Capability for Entropy {
     const NAME: &'static str = "entropy";
 }
 
 /// Reserving host operations.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Io(());
 impl Capability for Io {
     const NAME: &'static str = "io";
 }
 
 /// Writing user events to the trace.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Tracing(());
 impl Capability for Tracing {
     const NAME: &'static str = "trace";

@@ -305,7 +305,7 @@ impl RegionCore {
         let waker = self.inner.lock().closer.take();
         match waker {
             Some(waker) => waker.wake(),
-            // The root has no closer: its driver looks when it is awake.
+            // Nobody waits here yet; at the root nobody ever does, but its driver looks when it is awake.
             None => self.kernel.interrupt(),
         }
     }
@@ -325,17 +325,23 @@ impl RegionCore {
     /// A child ended: count it, unlink it if it was ever linked, and let the policy act.
     #[inline]
     pub(crate) fn child_ended(self: &Arc<Self>, mut end: ChildEnd, member: Option<Member>) {
-        if end.is_plain() && member.is_none() && !self.keeps_records {
+        let is_plain = end.closer || (end.is_plain() && !self.keeps_records);
+        if is_plain && !end.closer {
             self.ok.fetch_add(1, Ordering::Relaxed);
+        }
+        if is_plain && member.is_none() {
             return;
         }
         let mut inner = self.inner.lock();
-        let cancels = inner
-            .tally()
-            .count(&mut end, self.policy, self.keeps_records);
         if let Some(member) = member {
             inner.members.unlink(&member);
         }
+        if is_plain {
+            return;
+        }
+        let cancels = inner
+            .tally()
+            .count(&mut end, self.policy, self.keeps_records);
         drop(inner);
         if cancels {
             self.cancel_itself(CancelKind::FailFast, "a sibling failed");
@@ -504,7 +510,7 @@ impl Drop for RegionCore {
     fn drop(&mut self) {
         let mut next = self.parent.lock().take();
         while let Some(parent) = next {
-            // Dropped where it is: a region is too large to be moved about on a small stack.
+            // Looked at in place, not moved on: a region is large for a small stack.
             let last = Arc::into_inner(parent);
             next = last.as_ref().and_then(|core| core.parent.lock().take());
         }

@@ -3,7 +3,6 @@
 //! Owns opening, the body's poll, the outcome, and what happens when the region's future is dropped
 //! half-way (R-OWN-3): the closing then moves to a task of the parent region.
 
-use alloc::alloc::Layout;
 use alloc::sync::Arc;
 use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
@@ -306,8 +305,7 @@ fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
             Ok::<(), Error>(())
         }
     });
-    if closer.is_none() {
-        // Like any allocation that cannot be refused.
-        alloc::alloc::handle_alloc_error(Layout::new::<Orphan>());
+    if closer.is_err() {
+        panic!("no memory for the task that closes a region whose future was dropped");
     }
 }

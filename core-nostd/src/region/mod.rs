@@ -538,9 +538,11 @@ impl<'a> Admission<'a> {
             limit(&task, &options, &budget);
             make(Cx::new(CxBase::new(task, None)))
         });
-        spawned.ok_or_else(|| {
+        spawned.map_err(|make| {
             core.kernel.release_admission();
             core.exit(place == Place::Background);
+            // Last: what the closure holds may panic in its drop.
+            drop(make);
             SpawnError::AtCapacity
         })
     }

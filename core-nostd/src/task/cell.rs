@@ -88,7 +88,9 @@ impl Header {
         self.flags.load(Ordering::Relaxed) & flag != 0
     }
 
-    /// Flags are written by the polling driver only: a load and a store suffice, and `state` orders polls.
+    /// Flags are written by whoever holds `POLLING` (the driver, or the spawner before it): a load and a store
+    /// suffice, and `state` orders polls. What other threads do through a `Cx` during the poll is in
+    /// [`observe_phase`](Self::observe_phase).
     #[inline]
     pub(super) fn set(&self, flag: u16) {
         let flags = self.flags.load(Ordering::Relaxed);
@@ -101,13 +103,11 @@ impl Header {
         self.flags.store(flags & !flag, Ordering::Relaxed);
     }
 
-    /// The number of the next child, finalizer, scope or random draw of this task, which alone counts.
+    /// The number of the next child, finalizer, scope or random draw of this task. A poll may lend its `Cx` to
+    /// other threads: each of them gets a number of its own.
     #[inline]
     pub(crate) fn next_ordinal(&self) -> u32 {
-        let ordinal = self.ordinal.load(Ordering::Relaxed);
-        self.ordinal
-            .store(ordinal.wrapping_add(1), Ordering::Relaxed);
-        ordinal
+        self.ordinal.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The trace name of the next object that this task is the first to touch.
@@ -133,6 +133,28 @@ impl Header {
             Some(before)
         } else {
             None
+        }
+    }
+
+    /// [`advance_phase`](Self::advance_phase) for a `Cx`, which the poll may have lent to several threads: of those
+    /// that see a request at once, one makes the step.
+    pub(crate) fn observe_phase(&self, next: Phase) -> Option<Phase> {
+        let mut flags = self.flags.load(Ordering::Relaxed);
+        loop {
+            let before = Phase::from_u8((flags >> PHASE_SHIFT) as u8)?;
+            if !before.may_become(next) {
+                return None;
+            }
+            let kept = flags & ((1 << PHASE_SHIFT) - 1);
+            match self.flags.compare_exchange_weak(
+                flags,
+                kept | ((next as u16) << PHASE_SHIFT),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Some(before),
+                Err(now) => flags = now,
+            }
         }
     }
 

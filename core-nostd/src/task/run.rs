@@ -41,16 +41,16 @@ pub enum Ran {
 
 /// Makes a task, admitted by the caller, and queues it. `make` turns its context into its future.
 ///
-/// `None`: there is no memory for the task; `make` was not called.
-pub(crate) fn spawn<F, T, E>(
-    with: Construction,
-    make: impl FnOnce(TaskRef) -> F,
-) -> Option<Task<T, E>>
+/// `Err`: there is no memory for the task; `make` comes back uncalled.
+pub(crate) fn spawn<F, T, E, M>(with: Construction, make: M) -> Result<Task<T, E>, M>
 where
+    M: FnOnce(TaskRef) -> F,
     F: Future<Output = Result<T, E>>,
     E: TaskError,
 {
-    let raw = Cell::<F, T, E>::allocate(with)?;
+    let Some(raw) = Cell::<F, T, E>::allocate(with) else {
+        return Err(make);
+    };
     // SAFETY: `State::spawning` counted one reference for the handle and one for the `Cx`.
     let (handle, context) = unsafe {
         (
@@ -71,7 +71,7 @@ where
         .region
         .kernel
         .schedule(unsafe { Runnable::from_raw(raw) });
-    Some(handle)
+    Ok(handle)
 }
 
 /// Marks a task as one that stays on the driving thread; its handle may not leave it either.
@@ -342,13 +342,17 @@ fn complete(raw: NonNull<Header>) -> Ran {
 
 fn enter_phase(header: &Header, next: Phase) {
     if let Some(before) = header.advance_phase(next) {
-        header
-            .region
-            .kernel
-            .emit(EventKind::PhaseChanged, header.path, before as u64, || {
-                next as u64
-            });
+        phase_changed(header, before, next);
     }
+}
+
+fn phase_changed(header: &Header, before: Phase, next: Phase) {
+    header
+        .region
+        .kernel
+        .emit(EventKind::PhaseChanged, header.path, before as u64, || {
+            next as u64
+        });
 }
 
 impl Header {
@@ -387,8 +391,11 @@ impl Header {
     /// A checkpoint or a wait of this task saw the request.
     pub(crate) fn observe_cancel(&self) {
         // A poll that is under way when the request comes skips the dispatch that would say so.
-        enter_phase(self, Phase::CancelRequested);
-        enter_phase(self, Phase::Draining);
+        for next in [Phase::CancelRequested, Phase::Draining] {
+            if let Some(before) = self.observe_phase(next) {
+                phase_changed(self, before, next);
+            }
+        }
     }
 }
 

@@ -145,7 +145,8 @@ pub(crate) struct Wheel<A> {
 
 /// The root of each heap: the buckets level by level, then `NEAR`, then `OVERFLOW`.
 ///
-/// A level takes its memory when its first timer comes: a small board has few, and they are near.
+/// A level takes its memory when the first timer comes that may pass through it: a small board has few
+/// timers, and they are near.
 struct Roots {
     levels: [Vec<u32>; LEVELS],
     near: u32,
@@ -178,12 +179,24 @@ impl Roots {
         match home {
             NEAR => self.near = root,
             OVERFLOW => self.overflow = root,
-            bucket => {
-                let level = &mut self.levels[bucket / BUCKETS];
+            bucket => self.levels[bucket / BUCKETS][bucket % BUCKETS] = root,
+        }
+    }
+
+    /// Makes room for a timer that is filed here: for this level and those that it may sink to, so that
+    /// nothing has to be allocated when time passes.
+    fn reserve(&mut self, home: usize) {
+        let levels = match home {
+            NEAR => return,
+            OVERFLOW => LEVELS,
+            bucket => bucket / BUCKETS + 1,
+        };
+        // The highest comes last, so if it is there, all are.
+        if self.levels[levels - 1].is_empty() {
+            for level in &mut self.levels[..levels] {
                 if level.is_empty() {
                     *level = vec![NONE; BUCKETS];
                 }
-                level[bucket % BUCKETS] = root;
             }
         }
     }
@@ -235,7 +248,7 @@ impl<A> Wheel<A> {
 
     /// Registers a timer. Any deadline will do; one in the past is due at once.
     ///
-    /// Costs O(1), and an allocation when more timers are live than ever before.
+    /// Costs O(1), and an allocation when more timers are live, or further away, than ever before.
     ///
     /// # Panics
     ///
@@ -252,7 +265,9 @@ impl<A> Wheel<A> {
         entry.seq = seq;
         entry.action = Some(action);
         let generation = entry.generation;
-        self.file(slot);
+        let home = self.home_of(deadline);
+        self.roots.reserve(home);
+        self.add(home, slot);
         TimerKey { slot, generation }
     }
 

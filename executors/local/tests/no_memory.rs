@@ -3,16 +3,19 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use asupersync_core::{Error, Platform, SpawnError, Time};
 use asupersync_local::{LocalDriver, Turn};
 
-/// A world whose clock stands.
-struct Still;
+/// A world whose clock stands until it is set.
+#[derive(Default)]
+struct World(AtomicU64);
 
-impl Platform for Still {
+impl Platform for World {
     fn now(&self) -> Time {
-        Time::ZERO
+        Time::from_nanos(self.0.load(Ordering::Relaxed))
     }
 
     fn arm(&self, _deadline: Option<Time>) {}
@@ -62,7 +65,7 @@ fn exhausted<R>(run: impl FnOnce() -> R) -> R {
 // proves: R-OWN-2
 #[test]
 fn a_spawn_without_memory_is_refused_and_loses_nothing() {
-    let mut driver = LocalDriver::new(Arc::new(Still), 16);
+    let mut driver = LocalDriver::new(Arc::new(World::default()), 16);
     let token = Arc::new(());
     let result: Result<u32, Error> = driver.block_on(
         async |region| {
@@ -102,4 +105,28 @@ fn a_spawn_without_memory_is_refused_and_loses_nothing() {
     assert_eq!(result.ok(), Some(15));
     assert_eq!(driver.stats().live, 0);
     assert!(matches!(driver.turn(1), Turn::Idle(None)));
+}
+
+// Time that passes, and tasks that end well, need no memory: they are how a full heap empties.
+// proves: R-OWN-2
+#[test]
+fn sleepers_end_without_memory() {
+    let world = Arc::new(World::default());
+    let platform: Arc<dyn Platform> = Arc::<World>::clone(&world);
+    let mut driver = LocalDriver::new(platform, 16);
+    let naps = [1, 60_000, 3_600_000_000].map(Duration::from_micros);
+    let tasks = naps.map(|nap| {
+        let spawned = driver.spawner().spawn(async move |cx| {
+            cx.sleep(nap).await?;
+            Ok(())
+        });
+        spawned.expect("there is memory")
+    });
+    while driver.turn(8) == Turn::More {}
+    for (task, nap) in tasks.iter().zip(naps) {
+        assert!(!task.is_finished());
+        world.0.store(nap.as_nanos() as u64, Ordering::Relaxed);
+        exhausted(|| while driver.turn(8) == Turn::More {});
+        assert!(task.is_finished(), "{nap:?}");
+    }
 }
