@@ -124,6 +124,17 @@ pub struct Setup {
     pub root: Option<Root>,
 }
 
+impl Setup {
+    /// With the budgets of a clock that runs on while the host is busy with something else.
+    pub fn in_real_time(mut self) -> Self {
+        const PATIENCE: u32 = 5;
+        self.config.cleanup = CleanupBudgets::default().scaled(PATIENCE, 100);
+        self.config.finalizer_budget *= PATIENCE;
+        self.config.obligation_budget *= PATIENCE;
+        self
+    }
+}
+
 /// What a harness hands back.
 #[derive(Debug, Clone)]
 pub struct Record {

@@ -32,6 +32,7 @@ impl Harness for EmbassyHarness {
 
     fn run(&mut self, setup: Setup, body: Body, probe: &Probe) -> Record {
         let record = Rc::new(RefCell::new(None));
+        let setup = setup.in_real_time();
         let (slot, probe) = (Rc::clone(&record), probe.clone());
         let task = async move {
             let ended = run_in(EmbassyHost::new(0), setup, body, probe).await;

@@ -50,6 +50,10 @@ impl Harness for TokioHarness {
             .enable_time()
             .start_paused(self.is_paused)
             .build();
+        let setup = match self.is_paused {
+            true => setup,
+            false => setup.in_real_time(),
+        };
         let program = async {
             let epoch = Instant::now();
             run_in(Tokio { epoch }, setup, body, probe.clone()).await

@@ -22,6 +22,7 @@ impl Harness for StdHarness {
     }
 
     fn run(&mut self, setup: Setup, body: Body, probe: &Probe) -> Record {
+        let setup = setup.in_real_time();
         let mut runtime = Runtime::builder()
             .capacity(setup.capacity)
             .config(setup.config)

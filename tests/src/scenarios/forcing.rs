@@ -13,7 +13,7 @@ use asupersync_core::{
 use super::by_hand::poll_once;
 use super::common::{Fault, Flag, LONG, breathe, child_cancel, one_was_forced, why};
 use crate::Probe;
-use crate::harness::{Run, Scenario};
+use crate::harness::{Need, Run, Scenario};
 
 /// The scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
@@ -42,7 +42,8 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new(
         "can/stronger_request_keeps_the_budget",
         stronger_request_keeps_the_budget,
-    ),
+    )
+    .needs(&[Need::VirtualTime]),
     Scenario::new(
         "can/dropped_waiter_passes_its_grant_on",
         dropped_waiter_passes_its_grant_on,
