@@ -6,7 +6,8 @@ use core::future::Future;
 use core::marker::PhantomData;
 use core::task::{Context, Poll};
 
-use super::cell::{Cell, Header, TaskRef, erased};
+use super::cell::{Cell, Header, erased};
+use super::reference::TaskRef;
 use super::state::JoinAction;
 use crate::cancel::{CancelKind, Cancelled};
 use crate::cx::CxBase;

@@ -7,7 +7,8 @@ use core::cell::Cell;
 use core::fmt;
 use core::ptr::NonNull;
 
-use super::cell::{Header, Runnable};
+use super::cell::Header;
+use super::reference::Runnable;
 use super::state::{State, SweepAction, WakeAction};
 use crate::mutants::mutant;
 use crate::sync::atomic::{AtomicU8, Ordering};

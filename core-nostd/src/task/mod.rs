@@ -28,15 +28,18 @@ mod cell;
 mod cold;
 mod handle;
 mod list;
+mod reference;
 pub(crate) mod run;
 pub(crate) mod state;
 mod waker;
 
-pub(crate) use cell::{Construction, Summary, TaskRef};
-pub use cell::{Header, Runnable};
+pub use cell::Header;
+pub(crate) use cell::{Construction, Summary};
 pub(crate) use cold::Cold;
 pub use handle::{LocalTask, Task};
 pub(crate) use list::{Member, MemberList, Told};
+pub use reference::Runnable;
+pub(crate) use reference::TaskRef;
 pub(crate) use state::SweepAction;
 
 /// Where a task is in the cancel protocol; it only moves forward.

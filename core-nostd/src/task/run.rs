@@ -10,10 +10,10 @@ use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
 use super::cell::{
-    BACKGROUND, CLOSER, Cell, ENDED, Ended, Header, POLLED, QUOTA, Runnable, TaskRef, WAS_FORCED,
-    YIELDED, erased,
+    BACKGROUND, CLOSER, Cell, ENDED, Ended, Header, POLLED, QUOTA, WAS_FORCED, YIELDED, erased,
 };
 use super::handle::{LocalTask, Task};
+use super::reference::{Runnable, TaskRef};
 use super::state::{PendingAction, SweepAction};
 use super::{Construction, Member, Phase, waker};
 use crate::cancel::{CancelKind, CancelReason};
