@@ -18,7 +18,7 @@ use crate::mutants::mutant;
 use crate::path::PathId;
 use crate::platform::Platform;
 use crate::region::{
-    Capabilities, LocalRegion, Policy, RegionCore, RegionState, Settings, Spawner, spawn_local_in,
+    LocalRegion, Policy, RegionCore, RegionState, Settings, Spawner, spawn_local_in,
 };
 use crate::task::run::{self, Ran};
 use crate::task::{LocalTask, Runnable, borrowed};
@@ -92,13 +92,14 @@ impl Driver {
         sink: Option<Sink>,
     ) -> Self {
         let leak_response = config.leak_response;
+        let capabilities = Arc::new(config.capabilities.clone());
         let kernel = Arc::new(Kernel::new(platform, executor, config, sink));
         let settings = Settings {
             policy: Policy::CollectAll,
             keeps_records: false,
             budget: Budget::INFINITE,
             leak_response,
-            capabilities: Arc::new(Capabilities::root()),
+            capabilities,
         };
         let root = RegionCore::new(Arc::clone(&kernel), PathId::ROOT, None, settings);
         Self {

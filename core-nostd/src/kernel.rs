@@ -15,7 +15,7 @@ use crate::executor::Executor;
 use crate::mutants::mutant;
 use crate::path::PathId;
 use crate::platform::Platform;
-use crate::region::{self, RegionCore};
+use crate::region::{self, Capabilities, Capability, RegionCore};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, Name};
 use crate::task::{Runnable, TaskRef};
@@ -56,6 +56,18 @@ pub struct Config {
     pub check_foreign_cx: bool,
     /// The timer wheel's finest step; timers are exact, the tick only groups them.
     pub timer_tick: Duration,
+    /// What the root region holds; see [`grant`](Self::grant).
+    pub(crate) capabilities: Capabilities,
+}
+
+impl Config {
+    /// Gives the root region a capability, and so every region below it that is not denied it: how a
+    /// platform hands out what it can do.
+    #[must_use]
+    pub fn grant<C: Capability>(mut self, authority: C) -> Self {
+        self.capabilities.grant(authority);
+        self
+    }
 }
 
 impl Default for Config {
@@ -69,6 +81,7 @@ impl Default for Config {
             leak_response: LeakResponse::Log,
             check_foreign_cx: cfg!(debug_assertions),
             timer_tick: Duration::from_micros(1),
+            capabilities: Capabilities::root(),
         }
     }
 }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use asupersync_core::channel::mpsc;
-use asupersync_core::{CancelKind, ChildEnded, Either, Error, Outcome, TaskError};
+use asupersync_core::{
+    CancelKind, Capability, ChildEnded, Config, Either, Error, Outcome, RegionOptions, TaskError,
+};
 use asupersync_std::Runtime;
 
 fn run<T>(
@@ -183,4 +185,32 @@ fn shutdown_drains_what_lives_in_the_root() {
     let _ = runtime.turn(10);
     runtime.shut_down();
     assert_eq!(ended.load(Ordering::Relaxed), 1);
+}
+
+struct Mail(&'static str);
+
+impl Capability for Mail {
+    const NAME: &'static str = "mail";
+}
+
+// proves: R-IO-4
+#[test]
+fn what_the_root_was_granted_reaches_every_region_that_is_not_denied_it() {
+    let config = Config::default().grant(Mail("relay"));
+    let mut runtime = Runtime::builder().config(config).build();
+    let task = runtime
+        .spawner()
+        .spawn(async |cx| Ok(cx.capability::<Mail>()?.0))
+        .expect("admitted");
+    let (root, body, denied) = runtime
+        .block_on(async |r: &asupersync_core::LocalRegion| {
+            let body = r.capability::<Mail>()?.0;
+            let options = RegionOptions::new().deny::<Mail>();
+            let denied = r
+                .region_with(options, async |r| Ok(r.capability::<Mail>().is_err()))
+                .await?;
+            Ok((task.join(r).await?, body, denied))
+        })
+        .expect("ran");
+    assert_eq!((root, body, denied), ("relay", "relay", true));
 }

@@ -6,6 +6,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::{Any, TypeId};
+use core::fmt;
 
 use crate::error::CapabilityDenied;
 use crate::mutants::mutant;
@@ -82,6 +83,7 @@ struct Grant {
 }
 
 /// The set that a region holds. Small, searched linearly, never iterated for effect.
+#[derive(Clone)]
 pub(crate) struct Capabilities {
     /// One bit for each of the core's own; see [`core_kind`].
     core: u8,
@@ -114,9 +116,8 @@ impl Capabilities {
     /// A copy that is about to be changed for a region of its own.
     pub(crate) fn edited(&self) -> Self {
         Self {
-            core: self.core,
-            grants: self.grants.clone(),
             is_edited: true,
+            ..self.clone()
         }
     }
 
@@ -155,6 +156,12 @@ impl Capabilities {
         found.ok_or(CapabilityDenied {
             capability: C::NAME,
         })
+    }
+}
+
+impl fmt::Debug for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} grants", self.grants.len())
     }
 }
 
