@@ -378,7 +378,9 @@ pub fn idle_bytes(tasks: u64) -> Vec<Contestant> {
             let mut growth = 0;
             heap::start();
             // Room for the tasks and for the one that is the body: what is reserved for them is part of their price.
-            let mut runtime = Runtime::builder().capacity(tasks as usize + 1).build();
+            let mut runtime = Runtime::builder()
+                .capacity(tasks as usize + 1)
+                .on_one_thread();
             // Cancelled at its end, so it returns the cancel; what counts is that every task has ended.
             let _ = runtime.block_on(async |region| {
                 handles.extend((0..tasks).map(|number| start(region, number)));

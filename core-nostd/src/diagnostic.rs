@@ -34,6 +34,11 @@ pub enum Diagnostic {
         /// What it said.
         payload: PanicPayload,
     },
+    /// A waker that is not ours panicked when the kernel called it.
+    WakerPanicked {
+        /// What it said.
+        payload: PanicPayload,
+    },
 }
 
 impl fmt::Display for Diagnostic {
@@ -60,6 +65,10 @@ impl fmt::Display for Diagnostic {
                 f,
                 "the value of a finished task in region {region} panicked when it was dropped: {payload}; \
                  make its Drop total, or join the task to see the value"
+            ),
+            Self::WakerPanicked { payload } => write!(
+                f,
+                "a waker that the program made panicked: {payload}; what it was to wake may wait for ever"
             ),
         }
     }

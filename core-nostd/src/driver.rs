@@ -67,7 +67,52 @@ impl<T, E: TaskError> fmt::Debug for MainTask<T, E> {
     }
 }
 
-/// A task that belongs to another runtime was given to this driver; it is handed back untouched.
+/// Polls tasks of a [`Driver`]'s runtime on another thread: those that may move.
+///
+/// It may be sent to its thread, and dropped there without more: what is queued is the executor's, and what waits
+/// the driver's. The driver outlives it.
+pub struct Worker {
+    kernel: Arc<Kernel>,
+    _not_sync: PhantomData<core::cell::Cell<()>>,
+}
+
+impl Worker {
+    /// Polls a task that the caller took from a queue of its executor.
+    ///
+    /// # Errors
+    /// [`ForeignTask`] gives back a task of another runtime, or one that may not leave its driver's thread.
+    #[inline]
+    pub fn run(&mut self, task: Runnable) -> Result<Ran, ForeignTask> {
+        if task.is_of(&self.kernel) && !task.is_pinned() {
+            Ok(run::dispatch(task))
+        } else {
+            Err(ForeignTask(task))
+        }
+    }
+
+    /// See [`Driver::fire_timers`].
+    pub fn fire_timers(&mut self, limit: usize) -> usize {
+        self.kernel.fire_due(limit)
+    }
+
+    /// See [`Driver::next_deadline`].
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.kernel.next_deadline()
+    }
+
+    /// See [`Driver::now`].
+    pub fn now(&self) -> Time {
+        self.kernel.now()
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
+
+/// A task was given to a driver that may not poll it; it is handed back untouched.
 #[derive(Debug)]
 pub struct ForeignTask(pub Runnable);
 
@@ -75,7 +120,7 @@ impl fmt::Display for ForeignTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "task {} belongs to another runtime; give it to the driver whose executor queued it",
+            "task {} belongs to another runtime, or may not leave its driver's thread; give it to the driver whose executor queued it",
             self.0.path()
         )
     }
@@ -140,6 +185,14 @@ impl Driver {
     /// Spawns into the root region, which lives as long as the runtime.
     pub fn spawner(&self) -> Spawner<Error> {
         Spawner::new(Arc::clone(&self.root), self.root.next_path())
+    }
+
+    /// One more thread's half of the runtime.
+    pub fn worker(&self) -> Worker {
+        Worker {
+            kernel: Arc::clone(&self.kernel),
+            _not_sync: PhantomData,
+        }
     }
 
     /// The runtime's counters.

@@ -10,7 +10,7 @@ use crate::task::Runnable;
 /// # Obligations
 /// - `schedule` is infallible: it may not refuse, block, allocate or poll inline. The storage for
 ///   every admitted task is its own queue link ([`queue`](crate::queue)), so no queue can overflow.
-/// - Every scheduled task is handed to [`Driver::run`](crate::Driver::run) eventually, by *any* call
+/// - Every scheduled task is handed to [`Driver::run`](crate::Driver::run) (or a worker's) eventually, by *any* call
 ///   that drives: a queue that only one kind of driver looks at loses work.
 /// - Both methods may be called from any thread and from within a poll, also after the driver is
 ///   gone. A [`Runnable`] that is dropped instead of run is handed back to its region and
@@ -26,4 +26,16 @@ pub trait Executor: Send + Sync {
 
     /// How many tasks may be live at once: the admission limit.
     fn capacity(&self) -> usize;
+
+    /// How many threads drive: the one of the [`Driver`](crate::Driver), and those of its
+    /// [`Worker`](crate::Worker)s. Constant.
+    fn drivers(&self) -> usize {
+        1
+    }
+
+    /// The number, below [`drivers`](Self::drivers), of the driver that calls; any of them, but always the same, on
+    /// a thread that drives nothing. The kernel keeps apart by it what threads would otherwise contend for.
+    fn current(&self) -> usize {
+        0
+    }
 }

@@ -3,6 +3,7 @@
 //! Owns the meeting of the two seams: it calls the [`Platform`] and the [`Executor`] and nobody
 //! else does. It knows regions and tasks only as targets of timers.
 
+use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
@@ -18,7 +19,7 @@ use crate::platform::Platform;
 use crate::region::{self, Capabilities, Capability, RegionCore};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, Name};
-use crate::task::{Runnable, TaskRef};
+use crate::task::{self, Runnable, TaskRef};
 use crate::time::Time;
 use crate::timer::{Fired, TimerClass, TimerKey, Wheel};
 use crate::trace::{EventKind, Sink};
@@ -123,8 +124,8 @@ pub(crate) struct Kernel {
     capacity: usize,
     pub(crate) stats: Counters,
     seed: u64,
-    /// The path of the task being polled; kept up only while events are recorded.
-    polling: Name,
+    /// The path of the task that each driver polls; kept up only while events are recorded.
+    polling: Box<[Name]>,
     /// The driver is gone: nobody polls any more.
     dead: AtomicBool,
     /// `Some` once the driver is gone: regions whose tasks are still to be dropped.
@@ -162,7 +163,9 @@ impl Kernel {
             live: AtomicUsize::new(0),
             capacity: executor.capacity().min(region::CHILDREN_MAX),
             seed: platform.entropy(),
-            polling: Name::new(PathId::NOBODY.as_u64()),
+            polling: (0..executor.drivers())
+                .map(|_| Name::new(PathId::NOBODY.as_u64()))
+                .collect(),
             dead: AtomicBool::new(false),
             swept: Mutex::new(None),
             stats: Counters::default(),
@@ -227,15 +230,37 @@ impl Kernel {
 
     /// The task that is being polled, if events are recorded: who wakes, and who spawns.
     pub(crate) fn polling(&self) -> PathId {
-        PathId::from_u64(self.polling.get())
+        if !self.is_traced() {
+            return PathId::NOBODY;
+        }
+        let name = self.polling.get(self.executor.current());
+        name.map_or(PathId::NOBODY, |name| PathId::from_u64(name.get()))
     }
 
     pub(crate) fn set_polling(&self, task: PathId) {
-        self.polling.set(task.as_u64());
+        if let Some(name) = self.polling.get(self.executor.current()) {
+            name.set(task.as_u64());
+        }
     }
 
     pub(crate) fn report(&self, diagnostic: &Diagnostic) {
         self.platform.report(diagnostic);
+    }
+
+    /// Wakes whoever waits, on the kernel's own account. A waker that a program made may panic: that stays here.
+    pub(crate) fn wake(&self, waker: Waker) {
+        if task::waker::is_ours(&waker) {
+            return waker.wake();
+        }
+        let mut waker = Some(waker);
+        let woken = self.platform.guard(&mut || {
+            if let Some(waker) = waker.take() {
+                waker.wake();
+            }
+        });
+        if let Err(payload) = woken {
+            self.report(&Diagnostic::WakerPanicked { payload });
+        }
     }
 
     // ------------------------------------------------------------ admission
@@ -380,7 +405,7 @@ impl Kernel {
                 deadline.as_nanos()
             });
             match action {
-                TimerAction::Wake(waker) => waker.wake(),
+                TimerAction::Wake(waker) => self.wake(waker),
                 TimerAction::RegionDeadline(region) => {
                     if let Some(region) = region.upgrade() {
                         region.cancel_itself(CancelKind::Timeout, "the region's deadline passed");

@@ -75,7 +75,7 @@ pub use budget::Budget;
 pub use cancel::{CAUSE_DEPTH_MAX, CancelKind, CancelReason, Cancelled, CleanupBudgets};
 pub use cx::{Cx, CxBase, LocalCx};
 pub use diagnostic::Diagnostic;
-pub use driver::{Driver, ForeignTask, MainTask};
+pub use driver::{Driver, ForeignTask, MainTask, Worker};
 pub use error::{
     CapabilityDenied, Error, Misuse, Recoverability, SpawnError, TaskError, TimeError,
     find_cancelled,

@@ -89,6 +89,10 @@ macro_rules! mutants {
                         | SlotLooksThenGoes
                         | SleepLooksFirst
                         | SleepUnordered
+                        | RingPushRelaxed
+                        | RingPopLooksThenMoves
+                        | WakeUnfenced
+                        | LastSearcherLeaves
                 )
             }
         }
@@ -228,4 +232,12 @@ mutants! {
     SleepLooksFirst,
     /// breaks: R-SCH-2 (loom) (push and look, sleep and look: neither pair is kept in order)
     SleepUnordered,
+    /// breaks: R-SCH-2 (loom) (a ring's tail does not publish the slot before it)
+    RingPushRelaxed,
+    /// breaks: R-SCH-2 (loom) (the owner of a ring takes a task as if there were no thieves)
+    RingPopLooksThenMoves,
+    /// breaks: R-SCH-2 (loom) (push and look, fall asleep and look: the first pair is not kept in order)
+    WakeUnfenced,
+    /// breaks: R-SCH-5 (loom) (a driver stops searching for others, and nobody takes its place)
+    LastSearcherLeaves,
 }

@@ -127,11 +127,22 @@ impl Rig {
             let Some(task) = self.queue.pop_front() else {
                 return;
             };
-            match self.driver.run(task) {
-                Ok(Ran::Again(task)) => self.queue.push_back(task),
-                Ok(Ran::Done | Ran::Idle) => {}
-                Err(foreign) => panic!("{foreign}"),
-            }
+            self.poll(task);
+        }
+    }
+
+    /// Takes what is queued, for a model that has queues of its own.
+    pub fn take_queued(&mut self) -> Vec<Runnable> {
+        self.shared.inbox.drain_into(&mut self.queue);
+        std::iter::from_fn(|| self.queue.pop_front()).collect()
+    }
+
+    /// Polls one task that was taken.
+    pub fn poll(&mut self, task: Runnable) {
+        match self.driver.run(task) {
+            Ok(Ran::Again(task)) => self.queue.push_back(task),
+            Ok(Ran::Done | Ran::Idle) => {}
+            Err(foreign) => panic!("{foreign}"),
         }
     }
 

@@ -1,13 +1,13 @@
-//! asupersync on std, the one-thread part: [`Runtime`], the host clock, parking and panic capture.
+//! asupersync on std: [`Runtime`], on one thread or many, the host clock, parking and panic capture.
 //!
-//! Owns the [`Platform`](asupersync_core::Platform) of hosts with an operating system and the loop around the
-//! local executor. It gives no meaning to tasks: that is the core's.
+//! Owns the [`Platform`](asupersync_core::Platform) of hosts with an operating system and the loops around the
+//! executors. It gives no meaning to tasks: that is the core's.
 //!
 //! ```
 //! use asupersync_core::LocalRegion;
 //! use asupersync_std::Runtime;
 //!
-//! let mut runtime = Runtime::current_thread();
+//! let mut runtime = Runtime::new()?;
 //! let sum = runtime.block_on(async |region: &LocalRegion| {
 //!     let a = region.spawn(async |_cx| Ok(20))?;
 //!     let b = region.spawn(async |_cx| Ok(22))?;
@@ -23,5 +23,6 @@ mod clock;
 mod platform;
 mod runtime;
 
+pub use asupersync_work_stealing::StartError;
 pub use platform::StdPlatform;
 pub use runtime::{Builder, Runtime};

@@ -1,32 +1,46 @@
-//! `Runtime`: one thread of a host that drives a local executor.
+//! `Runtime`: the threads of a host that drive an executor.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use asupersync_core::trace::{Sink, TraceSink};
 use asupersync_core::{Config, Error, LocalRegion, Platform, Spawner, Stats, TaskError};
 use asupersync_local::{LocalDriver, Turn};
-use parking::Parker;
+use asupersync_work_stealing::{Host, Pool, Rest, Settings, StartError};
 
 use crate::platform::StdPlatform;
 
-/// How many tasks a runtime admits by default.
-const CAPACITY: usize = 1 << 18;
-
-/// A runtime on the calling thread.
+/// A runtime that belongs to the thread that made it.
+///
+/// That thread polls tasks while it is in [`block_on`](Self::block_on); so do the runtime's workers, all the time.
+/// Futures that may not move, those of [`LocalRegion::spawn_local`] and the body itself, are polled by it alone.
 ///
 /// Dropping it shuts it down: every task is asked to stop with `Shutdown`, drains within its cleanup
 /// budget, and is dropped past that.
 pub struct Runtime {
-    driver: LocalDriver,
-    platform: Arc<StdPlatform>,
-    parker: Parker,
+    engine: Engine,
+}
+
+/// One thread keeps the lanes' order to the letter; several share the work.
+#[allow(clippy::large_enum_variant)] // there is one per runtime
+enum Engine {
+    One(LocalDriver, Arc<StdPlatform>),
+    Many(Pool),
 }
 
 impl Runtime {
-    /// A runtime with the default settings.
-    pub fn current_thread() -> Self {
+    /// A runtime on all cores, with the default settings.
+    ///
+    /// # Errors
+    /// [`StartError`] if the host refuses its threads.
+    pub fn new() -> Result<Self, StartError> {
         Self::builder().build()
+    }
+
+    /// A runtime on the calling thread alone, with the default settings.
+    pub fn current_thread() -> Self {
+        Self::builder().on_one_thread()
     }
 
     /// A runtime with settings.
@@ -47,22 +61,30 @@ impl Runtime {
         E: TaskError,
         F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
     {
-        let Self {
-            driver,
-            platform,
-            parker,
-        } = self;
-        driver.block_on(body, |until| platform.park(parker, until))
+        match &mut self.engine {
+            Engine::One(driver, platform) => driver.block_on(body, |until| platform.park(0, until)),
+            Engine::Many(pool) => pool.block_on(body),
+        }
     }
 
-    /// Polls at most `polls` tasks without waiting: for programs with a loop of their own.
+    /// Polls at most `polls` tasks on this thread without waiting: for programs with a loop of their own.
     pub fn turn(&mut self, polls: u32) -> Turn {
-        self.driver.turn(polls)
+        match &mut self.engine {
+            Engine::One(driver, _) => driver.turn(polls),
+            Engine::Many(pool) => match pool.turn(polls) {
+                None => Turn::More,
+                Some(Rest::Watch(until)) => Turn::Idle(until),
+                Some(Rest::Sleep) => Turn::Idle(None),
+            },
+        }
     }
 
     /// Spawns into the root region, from any thread.
     pub fn spawner(&self) -> Spawner<Error> {
-        self.driver.spawner()
+        match &self.engine {
+            Engine::One(driver, _) => driver.spawner(),
+            Engine::Many(pool) => pool.spawner(),
+        }
     }
 
     /// Asks every task to stop and returns when the root region is closed (R-CAN-7).
@@ -75,21 +97,17 @@ impl Runtime {
 
     /// The runtime's counters.
     pub fn stats(&self) -> Stats {
-        self.driver.stats()
-    }
-
-    /// The executor underneath.
-    pub fn driver(&self) -> &LocalDriver {
-        &self.driver
+        match &self.engine {
+            Engine::One(driver, _) => driver.stats(),
+            Engine::Many(pool) => pool.stats(),
+        }
     }
 
     fn drain(&mut self) {
-        let Self {
-            driver,
-            platform,
-            parker,
-        } = self;
-        driver.shut_down(|until| platform.park(parker, until));
+        match &mut self.engine {
+            Engine::One(driver, platform) => driver.shut_down(|until| platform.park(0, until)),
+            Engine::Many(pool) => pool.shut_down(),
+        }
     }
 }
 
@@ -110,28 +128,40 @@ impl fmt::Debug for Runtime {
 }
 
 /// Settings of a [`Runtime`].
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[must_use = "a builder does nothing until it builds"]
 pub struct Builder {
-    capacity: usize,
+    settings: Settings,
+    workers: Option<usize>,
     config: Config,
     sink: Option<Sink>,
 }
 
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            capacity: CAPACITY,
-            config: Config::default(),
-            sink: None,
-        }
-    }
-}
-
 impl Builder {
+    /// How many threads the runtime starts, beside the one that it belongs to. By default one less than the host has
+    /// cores, and at least one.
+    ///
+    /// With none there are no tasks but while a body runs ([`Runtime::block_on`]).
+    pub fn workers(mut self, threads: usize) -> Self {
+        self.workers = Some(threads);
+        self
+    }
+
+    /// What the workers' threads are called; each has its number behind it.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        self.settings.thread_name = name.into();
+        self
+    }
+
+    /// The size of the workers' stacks in bytes; the host's own choice if not given.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.settings.stack_size = Some(bytes);
+        self
+    }
+
     /// How many tasks may be live at once; past that, spawns fail with `AtCapacity`.
     pub fn capacity(mut self, tasks: usize) -> Self {
-        self.capacity = tasks;
+        self.settings.capacity = tasks;
         self
     }
 
@@ -148,14 +178,36 @@ impl Builder {
     }
 
     /// Makes the runtime. It belongs to the calling thread.
-    pub fn build(self) -> Runtime {
-        let (platform, parker) = StdPlatform::new();
-        let platform = Arc::new(platform);
+    ///
+    /// # Errors
+    /// [`StartError`] if there cannot be as many workers; nothing is left running then.
+    pub fn build(self) -> Result<Runtime, StartError> {
+        let workers = self.workers.unwrap_or_else(|| {
+            let cores = std::thread::available_parallelism();
+            cores.map_or(1, NonZeroUsize::get).saturating_sub(1).max(1)
+        });
+        if workers == 0 {
+            return Ok(self.on_one_thread());
+        }
+        let mut settings = self.settings;
+        settings.workers = workers;
+        // The last seat is for the thread that the runtime belongs to.
+        let host: Arc<dyn Host> = Arc::new(StdPlatform::new(workers.saturating_add(1)));
+        let pool = Pool::start(host, &settings, self.config, self.sink)?;
+        Ok(Runtime {
+            engine: Engine::Many(pool),
+        })
+    }
+
+    /// Makes a runtime on the calling thread alone, however many [`workers`](Self::workers) it was to have: its lanes
+    /// keep their order to the letter, and nothing has to be started.
+    pub fn on_one_thread(self) -> Runtime {
+        let platform = Arc::new(StdPlatform::new(1));
         let world: Arc<dyn Platform> = Arc::<StdPlatform>::clone(&platform);
+        let capacity = self.settings.capacity;
+        let driver = LocalDriver::with_config(world, capacity, self.config, self.sink);
         Runtime {
-            driver: LocalDriver::with_config(world, self.capacity, self.config, self.sink),
-            platform,
-            parker,
+            engine: Engine::One(driver, platform),
         }
     }
 }
@@ -163,7 +215,8 @@ impl Builder {
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
-            .field("capacity", &self.capacity)
+            .field("workers", &self.workers)
+            .field("settings", &self.settings)
             .field("config", &self.config)
             .finish_non_exhaustive()
     }

@@ -24,7 +24,7 @@ fn counted(live: &Arc<AtomicUsize>) -> Counted {
 }
 
 fn driver() -> LocalDriver {
-    let (platform, _parker) = StdPlatform::new();
+    let platform = StdPlatform::new(1);
     let platform: Arc<dyn Platform> = Arc::new(platform);
     LocalDriver::new(platform, 64)
 }

@@ -197,7 +197,7 @@ impl Capability for Mail {
 #[test]
 fn what_the_root_was_granted_reaches_every_region_that_is_not_denied_it() {
     let config = Config::default().grant(Mail("relay"));
-    let mut runtime = Runtime::builder().config(config).build();
+    let mut runtime = Runtime::builder().config(config).on_one_thread();
     let task = runtime
         .spawner()
         .spawn(async |cx| Ok(cx.capability::<Mail>()?.0))

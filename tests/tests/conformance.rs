@@ -5,7 +5,22 @@ use asupersync_conformance::{Harness, Probe, check, run_all, scenarios};
 
 #[test]
 fn std_on_one_thread_keeps_the_contract() {
-    keeps_the_contract(&mut StdHarness);
+    keeps_the_contract(&mut StdHarness::one_thread());
+}
+
+#[test]
+fn std_with_one_worker_keeps_the_contract() {
+    keeps_the_contract(&mut StdHarness::with_workers(1));
+}
+
+#[test]
+fn std_with_two_workers_keeps_the_contract() {
+    keeps_the_contract(&mut StdHarness::with_workers(2));
+}
+
+#[test]
+fn std_with_eight_workers_keeps_the_contract() {
+    keeps_the_contract(&mut StdHarness::with_workers(8));
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn open_all(spawner: &Spawner<Error>, mut turn: impl FnMut()) -> Counts {
 #[test]
 fn a_shutdown_reaches_the_bottom_and_closes_from_there() {
     on_a_small_stack(|| {
-        let mut runtime = Runtime::builder().config(config()).build();
+        let mut runtime = Runtime::builder().config(config()).on_one_thread();
         let spawner = runtime.spawner();
         let counts = open_all(&spawner, || {
             let _ = runtime.turn(1_000);
@@ -92,7 +92,7 @@ fn a_shutdown_reaches_the_bottom_and_closes_from_there() {
 #[test]
 fn a_region_dropped_at_the_top_is_torn_down_to_the_bottom() {
     on_a_small_stack(|| {
-        let mut runtime = Runtime::builder().config(config()).build();
+        let mut runtime = Runtime::builder().config(config()).on_one_thread();
         let counts = Counts::default();
         let deep = counts.clone();
         let ended: Result<(), Error> = runtime.block_on(async |r| {
@@ -126,7 +126,7 @@ fn a_region_dropped_at_the_top_is_torn_down_to_the_bottom() {
 #[test]
 fn a_driver_that_is_dropped_drops_every_level() {
     on_a_small_stack(|| {
-        let (platform, _parker) = StdPlatform::new();
+        let platform = StdPlatform::new(1);
         let mut driver =
             LocalDriver::with_config(Arc::new(platform), 2 * DEPTH as usize, config(), None);
         let spawner = driver.spawner();

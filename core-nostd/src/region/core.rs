@@ -304,7 +304,7 @@ impl RegionCore {
     fn wake_closer(&self) {
         let waker = self.inner.lock().closer.take();
         match waker {
-            Some(waker) => waker.wake(),
+            Some(waker) => self.kernel.wake(waker),
             // Nobody waits here yet; at the root nobody ever does, but its driver looks when it is awake.
             None => self.kernel.interrupt(),
         }
@@ -322,30 +322,27 @@ impl RegionCore {
 
     // ------------------------------------------------------------ outcomes
 
-    /// A child ended: count it, unlink it if it was ever linked, and let the policy act.
+    /// A child ended: count it, and unlink it if it was ever linked. `true`: the policy has its siblings
+    /// cancelled, which the caller does once the region has the child's error.
     #[inline]
-    pub(crate) fn child_ended(self: &Arc<Self>, mut end: ChildEnd, member: Option<Member>) {
+    #[must_use]
+    pub(crate) fn child_ended(&self, mut end: ChildEnd, member: Option<Member>) -> bool {
         let is_plain = end.closer || (end.is_plain() && !self.keeps_records);
         if is_plain && !end.closer {
             self.ok.fetch_add(1, Ordering::Relaxed);
         }
         if is_plain && member.is_none() {
-            return;
+            return false;
         }
         let mut inner = self.inner.lock();
         if let Some(member) = member {
             inner.members.unlink(&member);
         }
         if is_plain {
-            return;
+            return false;
         }
-        let cancels = inner
-            .tally()
-            .count(&mut end, self.policy, self.keeps_records);
-        drop(inner);
-        if cancels {
-            self.cancel_itself(CancelKind::FailFast, "a sibling failed");
-        }
+        let keeps_records = self.keeps_records;
+        inner.tally().count(&mut end, self.policy, keeps_records)
     }
 
     /// Keeps the first error that nobody joined for.

@@ -31,7 +31,7 @@ mod list;
 mod reference;
 pub(crate) mod run;
 pub(crate) mod state;
-mod waker;
+pub(crate) mod waker;
 
 pub use cell::Header;
 pub(crate) use cell::{Construction, Summary};

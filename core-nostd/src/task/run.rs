@@ -301,7 +301,7 @@ fn complete(raw: NonNull<Header>) -> Ran {
     let member = (task.membership.was_linked()
         && (task.membership.is_linked() || !mutant!(EndIgnoresTeller)))
     .then(|| unsafe { Member::new(raw) });
-    region.child_ended(
+    let fails_fast = region.child_ended(
         ChildEnd {
             path: task.path,
             summary,
@@ -329,10 +329,14 @@ fn complete(raw: NonNull<Header>) -> Ran {
             region.drop_panicked(payload);
         }
     }
+    if fails_fast {
+        // After the error was left to the region: those of the siblings come second.
+        region.cancel_itself(CancelKind::FailFast, "a sibling failed");
+    }
     if action.wake_joiner {
         // SAFETY: the completer saw `JOIN_WAKER`, so the waker is its own.
         if let Some(waker) = unsafe { erased::join_waker(raw) }.take() {
-            waker.wake();
+            kernel.wake(waker);
         }
     }
     kernel.release_admission();

@@ -120,10 +120,12 @@ impl Snapshot {
 pub struct State(AtomicUsize);
 
 impl State {
-    /// A task under construction: held by its spawner as if it were being polled, with the
-    /// references of the runtime, the handle and the `Cx`.
+    /// A task under construction: held by its spawner as if it were being polled and had been woken, with
+    /// the references of the runtime, the handle and the `Cx`.
     pub fn spawning() -> Self {
-        Self(AtomicUsize::new(POLLING | HANDLE | (3 * REFERENCE)))
+        Self(AtomicUsize::new(
+            POLLING | SCHEDULED | HANDLE | (3 * REFERENCE),
+        ))
     }
 
     /// The flags now. `Acquire`: what was written before a flag was set is visible.
@@ -135,8 +137,9 @@ impl State {
     /// The spawner is done: the task may be queued. The caller owns the slot.
     #[inline]
     pub fn transition_to_spawned(&self) {
-        // Cancel news may have arrived meanwhile; both bits survive. Release publishes the future.
-        self.0.fetch_xor(POLLING | SCHEDULED, Ordering::AcqRel);
+        // A deadline may have passed meanwhile: it found the slot taken, and its news stay. Release publishes the
+        // future.
+        self.0.fetch_and(!POLLING, Ordering::AcqRel);
     }
 
     /// Makes the task runnable (R-SCH-2: remembered once, one slot).
@@ -333,5 +336,32 @@ impl State {
         let before = self.0.fetch_sub(REFERENCE, order);
         debug_assert!(before >= REFERENCE);
         before / REFERENCE == 1
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    // proves: R-SCH-2
+    #[test]
+    fn a_task_that_is_told_while_it_is_spawned_has_one_slot() {
+        for tell in [
+            State::transition_to_woken,
+            State::transition_to_news,
+            State::transition_to_cancelled,
+            State::transition_to_forced,
+        ] {
+            let state = State::spawning();
+            assert_eq!(
+                tell(&state),
+                WakeAction::Nothing,
+                "the spawner has the slot"
+            );
+            state.transition_to_spawned();
+            assert_eq!(state.transition_to_woken(), WakeAction::Nothing);
+            let _ = state.transition_to_polling();
+            assert_eq!(state.transition_to_pending(false), PendingAction::Idle);
+        }
     }
 }

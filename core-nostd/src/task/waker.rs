@@ -55,11 +55,16 @@ unsafe fn drop_waker(data: *const ()) {
     drop(ManuallyDrop::into_inner(unsafe { reference(data) }));
 }
 
+/// Whether it is the waker of a task, not one that a program made.
+#[inline]
+pub(crate) fn is_ours(waker: &Waker) -> bool {
+    core::ptr::eq(waker.vtable(), &VTABLE)
+}
+
 impl TaskRef {
     /// Whether `waker` is this task's own, not one of a combinator inside it.
     pub(crate) fn is_waker(&self, waker: &Waker) -> bool {
-        core::ptr::eq(waker.data(), self.as_raw().as_ptr().cast())
-            && core::ptr::eq(waker.vtable(), &VTABLE)
+        core::ptr::eq(waker.data(), self.as_raw().as_ptr().cast()) && is_ours(waker)
     }
 
     /// Makes the task runnable.

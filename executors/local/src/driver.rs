@@ -6,7 +6,7 @@ use core::fmt;
 use asupersync_core::lanes::{Arbiter, Lane, Waiting};
 #[cfg(asupersync_mutants)]
 use asupersync_core::mutants::{Mutant, armed};
-use asupersync_core::queue::Fifo;
+use asupersync_core::queue::{Fifo, Timed};
 use asupersync_core::trace::Sink;
 use asupersync_core::{
     Config, Driver, Error, Executor, LocalRegion, MainTask, Platform, Ran, Runnable, SpawnError,
@@ -14,7 +14,6 @@ use asupersync_core::{
 };
 
 use crate::shared::Shared;
-use crate::timed::TimedLane;
 
 /// How many timers one turn fires before it polls.
 const TIMERS_PER_TURN: usize = 256;
@@ -54,7 +53,7 @@ struct Queues {
 struct Lanes {
     arbiter: Arbiter,
     cancel: Fifo,
-    timed: TimedLane,
+    timed: Timed,
     ready: Fifo,
 }
 
@@ -80,7 +79,7 @@ impl LocalDriver {
         let lanes = Lanes {
             arbiter: Arbiter::new(config.cancel_streak_limit),
             cancel: Fifo::new(),
-            timed: TimedLane::default(),
+            timed: Timed::default(),
             ready: Fifo::new(),
         };
         Self {

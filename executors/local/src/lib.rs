@@ -22,6 +22,5 @@ extern crate alloc;
 
 mod driver;
 mod shared;
-mod timed;
 
 pub use driver::{LocalDriver, Turn};

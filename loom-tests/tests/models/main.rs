@@ -11,5 +11,6 @@ mod mutants;
 mod oneshot;
 mod permit;
 mod sleep;
+mod steal;
 mod sweep;
 mod timer;

@@ -60,6 +60,10 @@ caught! {
     slot_waker_not_taken_back: "oneshot::send_vs_second_poll", SlotWakerNotTakenBack, "Causality violation";
     slot_looks_then_goes: "oneshot::send_vs_second_poll", SlotLooksThenGoes, "leak";
     sender_drop_not_rechecked: "oneshot::sender_drop_vs_recv", WaitNotRechecked, "deadlock";
+    ring_push_relaxed: "steal::first_push_vs_steal", RingPushRelaxed, "a slot between head and tail is full";
+    ring_pop_looks_then_moves: "steal::pop_vs_steal", RingPopLooksThenMoves, "panicked";
+    wake_unfenced: "steal::push_vs_searcher", WakeUnfenced, "deadlock";
+    last_searcher_leaves: "steal::two_pushes_two_drivers", LastSearcherLeaves, "deadlock";
     sleep_looks_first: "sleep::push_vs_sleep", SleepLooksFirst, "deadlock";
     second_push_sleep_looks_first: "sleep::two_pushes_vs_sleep", SleepLooksFirst, "deadlock";
     sleep_unordered: "sleep::push_vs_sleep", SleepUnordered, "deadlock";

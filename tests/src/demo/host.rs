@@ -56,7 +56,7 @@ pub fn read(path: &Path) -> Result<Input, InputError> {
 /// Runs the pipeline on one thread of this machine, in real time, over the whole file.
 pub fn on_std(input: &Input) -> Run {
     let Cut { ids, orders } = input.all();
-    let mut runtime = Runtime::builder().config(config()).build();
+    let mut runtime = Runtime::builder().config(config()).on_one_thread();
     let ended = runtime.block_on(async |region: &LocalRegion| pipeline::run(region, orders).await);
     Run::judge(input, ids, ended, runtime.shut_down())
 }

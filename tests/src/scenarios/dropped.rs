@@ -55,15 +55,15 @@ fn dropped_region_is_adopted<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a
         let options = RegionOptions::new().policy(Policy::CollectAll);
         let (result, report) = r
             .region_report(options, async |outer| {
-                let (up, notes) = (Flag::new(), probe.clone());
-                let raise = up.clone();
+                let (up, gone, notes) = (Flag::new(), Flag::new(), probe.clone());
+                let (raise, seen) = (up.clone(), gone.clone());
                 let dropped = outer.region(async |inner| {
                     inner.spawn(async move |cx| {
                         raise.raise();
                         let end = cx.sleep(LONG).await.map_err(Error::from);
                         let kind = Some(CancelKind::ParentCancelled);
                         notes.expect_eq(own_cancel(&end), kind, "kind");
-                        breathe().await;
+                        seen.raised().await;
                         notes.mark("drained");
                         end
                     })?;
@@ -72,6 +72,7 @@ fn dropped_region_is_adopted<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a
                 });
                 select(dropped, up.raised()).await;
                 probe.mark("dropped");
+                gone.raise();
                 Ok(())
             })
             .await;

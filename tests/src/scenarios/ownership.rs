@@ -500,7 +500,12 @@ fn cx_in_another_task<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
                 })?;
                 let thief = inner.spawn(async move |cx| {
                     let stolen = rx.recv(&cx).await?;
-                    Ok(stolen.checkpoint()?)
+                    // Other threads: the poll of the owner that sent it may be under way still.
+                    for _ in 0..100_000 {
+                        stolen.checkpoint()?;
+                        cx.yield_now().await?;
+                    }
+                    Ok(())
                 })?;
                 let outcome = thief.outcome(inner).await?;
                 let said = matches!(&outcome, Outcome::Panicked(p) if p.message().contains("ForeignCx"));

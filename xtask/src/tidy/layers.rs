@@ -20,9 +20,14 @@ const LAYERS: &[(&str, May)] = &[
         "asupersync-embassy",
         May::Use(&["asupersync-core", "asupersync-local"]),
     ),
+    ("asupersync-work-stealing", May::Use(&["asupersync-core"])),
     (
         "asupersync-std",
-        May::Use(&["asupersync-core", "asupersync-local"]),
+        May::Use(&[
+            "asupersync-core",
+            "asupersync-local",
+            "asupersync-work-stealing",
+        ]),
     ),
     (
         "asupersync-cortex-m",

@@ -1,42 +1,56 @@
-//! The timed lane: earliest deadline first, ties by priority, then by path.
+//! The queue behind the timed lane: earliest deadline first, ties by priority, then by path.
+//!
+//! Owns the order and the room. Who is admitted to it, and when, its executor says.
 
 use alloc::collections::BinaryHeap;
 use core::cmp::{Ordering, Reverse};
 
-use asupersync_core::{PathId, Runnable, Time};
+use crate::path::PathId;
+use crate::task::Runnable;
+use crate::time::Time;
 
 /// A heap with room for every live task that has a deadline: the room is made when such a task is
 /// first queued, on the way of its spawn, so that no later wake has to allocate.
-#[derive(Default)]
-pub(crate) struct TimedLane {
+#[derive(Debug, Default)]
+pub struct Timed {
     heap: BinaryHeap<Entry>,
     live: usize,
 }
 
-/// What orders a task is frozen when it is queued (R-SCH section of the semantics).
+/// What a task is ordered by, the most urgent greatest: frozen when it is queued.
+type Key = (Reverse<Time>, u8, Reverse<PathId>);
+
+#[derive(Debug)]
 struct Entry {
-    key: (Reverse<Time>, u8, Reverse<PathId>),
+    key: Key,
     task: Runnable,
 }
 
-impl TimedLane {
+impl Timed {
     /// A task with a deadline was spawned.
-    pub(crate) fn admit(&mut self) {
+    pub fn admit(&mut self) {
         self.live += 1;
         let missing = self.live.saturating_sub(self.heap.len());
         self.heap.reserve(missing);
     }
 
     /// A task with a deadline ended.
-    pub(crate) fn release(&mut self) {
+    pub fn release(&mut self) {
         self.live = self.live.saturating_sub(1);
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// How many tasks wait in it.
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Whether nothing waits in it.
+    pub fn is_empty(&self) -> bool {
         self.heap.is_empty()
     }
 
-    pub(crate) fn push(&mut self, task: Runnable) {
+    /// Queues a task where its deadline, its priority and its path put it now.
+    pub fn push(&mut self, task: Runnable) {
         let key = (
             Reverse(task.deadline()),
             task.priority(),
@@ -45,7 +59,8 @@ impl TimedLane {
         self.heap.push(Entry { key, task });
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Runnable> {
+    /// Takes the most urgent task.
+    pub fn pop(&mut self) -> Option<Runnable> {
         self.heap.pop().map(|entry| entry.task)
     }
 }

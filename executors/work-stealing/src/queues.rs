@@ -1,0 +1,252 @@
+//! The shared half: where a task goes that becomes runnable, and which driver is woken for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+
+use asupersync_core::lanes::Lane;
+use asupersync_core::queue::{Inbox, Ring, Sleepers, Timed};
+use asupersync_core::{Executor, Runnable};
+use parking_lot::Mutex;
+
+use crate::host::Host;
+use crate::local;
+use crate::shard::Shard;
+
+/// Nobody keeps watch.
+const NOBODY: usize = usize::MAX;
+
+/// The queues of all drivers of one pool: its workers first, then the thread of its driver.
+pub(crate) struct Queues {
+    pub(crate) shards: Box<[Shard]>,
+    pub(crate) timed: TimedLane,
+    /// Tasks that only the driver's own thread may poll.
+    pub(crate) pinned: Inbox,
+    pub(crate) sleepers: Sleepers,
+    /// The driver that waits for time and I/O on behalf of all.
+    watch: AtomicUsize,
+    /// Workers leave.
+    stop: AtomicBool,
+    /// The driver's own thread waits for the root region's end.
+    closing: AtomicBool,
+    /// Deals the shards out to the threads that drive nothing.
+    dealt: AtomicUsize,
+    pub(crate) host: Arc<dyn Host>,
+    capacity: usize,
+}
+
+impl Queues {
+    /// The queues of drivers that own `rings`; the last of them is the driver's own thread.
+    pub(crate) fn new(rings: &[Ring], host: Arc<dyn Host>, capacity: usize) -> Self {
+        Self {
+            shards: rings.iter().map(Shard::of).collect(),
+            timed: TimedLane::default(),
+            pinned: Inbox::new(),
+            sleepers: Sleepers::new(rings.len()),
+            watch: AtomicUsize::new(NOBODY),
+            stop: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            dealt: AtomicUsize::new(0),
+            host,
+            capacity,
+        }
+    }
+
+    /// The number of the driver's own thread.
+    pub(crate) fn home(&self) -> usize {
+        self.shards.len() - 1
+    }
+
+    /// What tells this pool's threads from another's.
+    pub(crate) fn id(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Whether driver `driver` would find something to do anywhere. Part of how it falls asleep.
+    pub(crate) fn has_work(&self, driver: usize) -> bool {
+        !self.timed.is_empty()
+            || (driver == self.home() && !self.pinned.is_empty())
+            || self.shards.iter().any(|shard| !shard.is_empty())
+    }
+
+    /// Wakes a driver for a task that was queued, if none is on its way to it.
+    #[inline]
+    pub(crate) fn wake_one(&self) {
+        if let Some(driver) = self.sleepers.to_wake() {
+            self.host.notify(driver);
+        }
+    }
+
+    /// Wakes one driver, if it sleeps.
+    fn wake(&self, driver: usize) {
+        if self.sleepers.wake(driver) {
+            self.host.notify(driver);
+        }
+    }
+
+    // ------------------------------------------------------------ the watch
+
+    /// `true`: the driver, which has said that it falls asleep, waits for time and I/O on behalf of all. The next
+    /// deadline has to be read after this.
+    pub(crate) fn take_watch(&self, driver: usize) -> bool {
+        let (done, failed) = (Ordering::SeqCst, Ordering::Relaxed);
+        let taken = self.watch.compare_exchange(NOBODY, driver, done, failed);
+        // Pairs with the fence of `interrupt`.
+        fence(Ordering::SeqCst);
+        taken.is_ok()
+    }
+
+    /// The driver is awake again.
+    pub(crate) fn leave_watch(&self, driver: usize) {
+        let (done, failed) = (Ordering::SeqCst, Ordering::Relaxed);
+        let _ = self.watch.compare_exchange(driver, NOBODY, done, failed);
+    }
+
+    // ------------------------------------------------------------ the end
+
+    /// From here on the driver's own thread is woken when the root region may have ended.
+    pub(crate) fn begin_closing(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    /// Has the workers leave their loops.
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.sleepers.wake_all(|driver| self.host.notify(driver));
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    /// Hands every queued task back to its region.
+    pub(crate) fn clear(&self) {
+        self.pinned.drain(drop);
+        while let Some(task) = self.timed.pop() {
+            drop(task);
+        }
+        for shard in &self.shards {
+            for queue in [&shard.ready, &shard.cancel] {
+                while let Some(task) = queue.pop() {
+                    drop(task);
+                }
+            }
+        }
+    }
+
+    // ------------------------------------------------------------ scheduling
+
+    /// The shard of the calling thread.
+    fn shard(&self) -> &Shard {
+        &self.shards[self.current()]
+    }
+
+    /// Queues a ready task with the driver that polls on this thread. `Err`: this thread drives nothing.
+    #[inline]
+    fn schedule_here(&self, task: Runnable) -> Result<(), Runnable> {
+        let mut task = Some(task);
+        let displaced = local::with(self.id(), |local| {
+            let displaced = task.take().and_then(|task| local.replace_next(task))?;
+            let full = local.ring.borrow_mut().push(displaced).err();
+            if let Some(task) = full {
+                self.shards[local.driver].ready.push(task);
+            }
+            Some(())
+        });
+        // What is in the slot alone is this driver's next task: nobody need come for it.
+        if displaced.flatten().is_some() {
+            self.wake_one();
+        }
+        task.map_or(Ok(()), Err)
+    }
+}
+
+impl Executor for Queues {
+    #[inline]
+    fn schedule(&self, task: Runnable) {
+        if task.is_pinned() {
+            self.pinned.push(task);
+            return self.wake(self.home());
+        }
+        if task.is_timed() && task.is_new() {
+            self.timed.admit();
+        }
+        match task.lane() {
+            Lane::Ready => match self.schedule_here(task) {
+                Ok(()) => return,
+                Err(task) => self.shard().ready.push(task),
+            },
+            Lane::Cancel => self.shard().cancel.push(task),
+            Lane::Timed => self.timed.push(task),
+        }
+        self.wake_one();
+    }
+
+    fn interrupt(&self) {
+        // What the caller wrote, then the watch; `take_watch` has it the other way round.
+        fence(Ordering::SeqCst);
+        let watch = self.watch.load(Ordering::SeqCst);
+        if watch != NOBODY {
+            self.wake(watch);
+        }
+        if self.closing.load(Ordering::SeqCst) {
+            self.wake(self.home());
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn drivers(&self) -> usize {
+        self.shards.len()
+    }
+
+    fn current(&self) -> usize {
+        let elsewhere = || {
+            // Workers always drive; the driver's own thread does so only at times, unless it is alone.
+            let shards = self.home().max(1);
+            let first = || self.dealt.fetch_add(1, Ordering::Relaxed);
+            local::home(first) % shards
+        };
+        local::with(self.id(), |local| local.driver).unwrap_or_else(elsewhere)
+    }
+}
+
+/// The timed lane, one for all drivers: the earliest deadline of the pool is served first.
+#[derive(Default)]
+pub(crate) struct TimedLane {
+    queue: Mutex<Timed>,
+    /// How many wait; written under the lock.
+    waiting: AtomicUsize,
+}
+
+impl TimedLane {
+    /// `SeqCst`: part of how a driver falls asleep.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) == 0
+    }
+
+    fn admit(&self) {
+        self.queue.lock().admit();
+    }
+
+    pub(crate) fn release(&self) {
+        self.queue.lock().release();
+    }
+
+    pub(crate) fn push(&self, task: Runnable) {
+        let mut queue = self.queue.lock();
+        queue.push(task);
+        self.waiting.store(queue.len(), Ordering::SeqCst);
+    }
+
+    pub(crate) fn pop(&self) -> Option<Runnable> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut queue = self.queue.lock();
+        let first = queue.pop();
+        self.waiting.store(queue.len(), Ordering::SeqCst);
+        first
+    }
+}
