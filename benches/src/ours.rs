@@ -8,6 +8,7 @@ use crate::harness::{Contestant, Role, Unit, Workload, ns_each, scaled, sum_belo
 use crate::heap;
 use crate::workload::Build;
 use crate::workload::cancel_tree::{DEPTH, FANOUT, Gauge, TASKS};
+use crate::workload::threads::Landing;
 use asupersync_core::channel::{mpsc, oneshot};
 use asupersync_core::{
     Cancelled, Cx, CxBase, Error, LocalRegion, Outcome, Region, SpawnError, Spawner, Task,
@@ -21,9 +22,24 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-/// A one-thread runtime on the host with room for the largest workload.
-fn runtime() -> Runtime {
-    Runtime::current_thread()
+/// How many threads poll: the one that blocks on the workload, and workers beside it.
+#[derive(Clone, Copy)]
+pub enum On {
+    One,
+    Two,
+}
+
+/// A runtime on the host with room for the largest workload.
+fn runtime(on: On) -> Runtime {
+    match on {
+        On::One => Runtime::current_thread(),
+        On::Two => with_workers(1),
+    }
+}
+
+fn with_workers(workers: usize) -> Runtime {
+    let runtime = Runtime::builder().workers(workers).build();
+    runtime.expect("the host has threads")
 }
 
 /// Runs `work` in the root region and takes its result.
@@ -34,8 +50,8 @@ fn in_region<T>(
     runtime.block_on(work).expect("the workload fails nowhere")
 }
 
-pub fn spawn_join(tasks: u64) -> Vec<Contestant> {
-    let mut runtime = runtime();
+pub fn spawn_join(on: On, tasks: u64) -> Vec<Contestant> {
+    let mut runtime = runtime(on);
     vec![Contestant::new("asupersync", Role::Ours, move || {
         let (spent, sum) = timed(|| {
             in_region(&mut runtime, async |region| {
@@ -58,8 +74,29 @@ pub fn spawn_join(tasks: u64) -> Vec<Contestant> {
     })]
 }
 
-pub fn yield_many(tasks: u64, yields: u64) -> Vec<Contestant> {
-    let mut runtime = runtime();
+pub fn spawn_outside(tasks: u64) -> Vec<Contestant> {
+    // The thread that spawns does not block on a body, so it does not poll.
+    let runtime = with_workers(2);
+    vec![Contestant::new("asupersync", Role::Ours, move || {
+        let spawner = runtime.spawner();
+        let all = Landing::of(tasks);
+        let (spent, ()) = timed(|| {
+            for _ in 0..tasks {
+                let all = Arc::clone(&all);
+                let task = spawner.spawn(async move |_cx| {
+                    all.land();
+                    Ok(())
+                });
+                drop(task.expect("the runtime is open"));
+            }
+            all.wait();
+        });
+        ns_each(spent, tasks)
+    })]
+}
+
+pub fn yield_many(on: On, tasks: u64, yields: u64) -> Vec<Contestant> {
+    let mut runtime = runtime(on);
     vec![Contestant::new("asupersync", Role::Ours, move || {
         let (spent, done) = timed(|| {
             in_region(&mut runtime, async |region| {
@@ -96,7 +133,7 @@ async fn partner(
     Ok(())
 }
 
-pub fn ping_pong(pairs: u64, waves: u64) -> Vec<Contestant> {
+pub fn ping_pong(on: On, pairs: u64, waves: u64) -> Vec<Contestant> {
     /// The partner is a sibling, as with the peers.
     async fn player(cx: Cx, spawner: Spawner) -> Result<u64, Error> {
         let (ping, ping_receiver) = oneshot::channel();
@@ -117,7 +154,7 @@ pub fn ping_pong(pairs: u64, waves: u64) -> Vec<Contestant> {
         .await
     }
     let contestant = |name, role, start: fn(&LocalRegion) -> Task<u64, Error>| {
-        let mut runtime = runtime();
+        let mut runtime = runtime(on);
         Contestant::new(name, role, move || {
             let (spent, answers) = timed(|| {
                 in_region(&mut runtime, async |region| {
@@ -148,7 +185,7 @@ pub fn ping_pong(pairs: u64, waves: u64) -> Vec<Contestant> {
     ]
 }
 
-pub fn chained_spawn(links: u64) -> Vec<Contestant> {
+pub fn chained_spawn(on: On, links: u64) -> Vec<Contestant> {
     fn link(
         spawner: Spawner,
         number: u64,
@@ -167,7 +204,7 @@ pub fn chained_spawn(links: u64) -> Vec<Contestant> {
         drop(task);
         Ok(())
     }
-    let mut runtime = runtime();
+    let mut runtime = runtime(on);
     vec![Contestant::new("asupersync", Role::Ours, move || {
         let (spent, length) = timed(|| {
             in_region(&mut runtime, async |region| {
@@ -181,7 +218,7 @@ pub fn chained_spawn(links: u64) -> Vec<Contestant> {
     })]
 }
 
-pub fn mpsc(capacity: usize, messages: u64) -> Vec<Contestant> {
+pub fn mpsc(on: On, capacity: usize, messages: u64) -> Vec<Contestant> {
     type Producer = fn(&Region, mpsc::Sender<u64>, u64) -> Result<Task<(), Error>, SpawnError>;
     type Consumer = fn(&Region, mpsc::Receiver<u64>) -> Result<Task<u64, Error>, SpawnError>;
     const PERMITS: Producer = |region, sender, messages| {
@@ -220,7 +257,7 @@ pub fn mpsc(capacity: usize, messages: u64) -> Vec<Contestant> {
         })
     };
     let contestant = |name, role, produce: Producer, consume: Consumer| {
-        let mut runtime = runtime();
+        let mut runtime = runtime(on);
         Contestant::new(name, role, move || {
             let (sender, receiver) =
                 mpsc::channel(NonZeroUsize::new(capacity).expect("room for a message"));
@@ -246,13 +283,13 @@ pub fn mpsc(capacity: usize, messages: u64) -> Vec<Contestant> {
             BATCH,
         ),
         contestant("asupersync, one-step send", Role::Other, SENDS, SINGLE),
-        kanal_here(capacity, messages),
+        kanal_here(on, capacity, messages),
     ]
 }
 
 /// The fastest peer's channel on our runtime: what of the difference is the runtime's switch, not the channel's work.
-fn kanal_here(capacity: usize, messages: u64) -> Contestant {
-    let mut runtime = runtime();
+fn kanal_here(on: On, capacity: usize, messages: u64) -> Contestant {
+    let mut runtime = runtime(on);
     Contestant::new("kanal on asupersync", Role::Other, move || {
         let (sender, receiver) = kanal::bounded_async(capacity);
         let (spent, sum) = timed(|| {
@@ -281,7 +318,7 @@ fn kanal_here(capacity: usize, messages: u64) -> Contestant {
 }
 
 pub fn oneshot(times: u64) -> Vec<Contestant> {
-    let mut runtime = runtime();
+    let mut runtime = runtime(On::One);
     vec![Contestant::new("asupersync", Role::Ours, move || {
         let (spent, sum) = timed(|| {
             in_region(&mut runtime, async |region| {
@@ -311,7 +348,7 @@ async fn until_cancelled(cx: &CxBase) -> Result<(), Cancelled> {
     .await
 }
 
-pub fn cancel_tree() -> Vec<Contestant> {
+pub fn cancel_tree(on: On) -> Vec<Contestant> {
     fn plant(region: &Region, gauge: Arc<Gauge>, depth: u32, timers: bool) -> Task<(), Error> {
         let spawned = region.spawn(async move |cx| {
             let _alive = gauge.enter();
@@ -334,7 +371,7 @@ pub fn cancel_tree() -> Vec<Contestant> {
         spawned.expect("the region is open")
     }
     let contestant = |name, role, timers| {
-        let mut runtime = runtime();
+        let mut runtime = runtime(on);
         Contestant::new(name, role, move || {
             let gauge = Arc::new(Gauge::default());
             let spent = in_region(&mut runtime, async |region| {
@@ -455,7 +492,7 @@ fn own<F>(name: &'static str, per: &'static str, times: u64, work: fn(Cx, u64) -
 where
     F: Future<Output = Result<u64, Error>> + Send + 'static,
 {
-    let mut runtime = runtime();
+    let mut runtime = runtime(On::One);
     let contestant = Contestant::new("asupersync", Role::Ours, move || {
         let (spent, done) = timed(|| {
             in_region(&mut runtime, async |region| {

@@ -35,7 +35,7 @@ pub const DEPTH: u32 = 4;
 pub const TASKS: u64 = 11_111;
 
 pub fn workload(name: &'static str) -> Workload {
-    let mut contestants = ours::cancel_tree();
+    let mut contestants = ours::cancel_tree(ours::On::One);
     contestants.extend([
         tokio_abort_on_drop(),
         tokio_join_set(),

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 const LINKS: u64 = scaled(50_000);
 
 pub fn workload(name: &'static str) -> Workload {
-    let mut contestants = ours::chained_spawn(LINKS);
+    let mut contestants = ours::chained_spawn(ours::On::One, LINKS);
     contestants.extend([tokio(), smol(), futures(), embassy(), raw()]);
     Workload {
         name,

@@ -11,6 +11,7 @@ mod mpsc;
 mod oneshot;
 mod ping_pong;
 mod spawn_join;
+pub mod threads;
 mod yield_many;
 
 use crate::harness::{Workload, scaled};
@@ -61,6 +62,7 @@ pub fn all() -> Vec<(&'static str, Build)> {
             Box::new(|| idle_bytes::workload("idle_bytes")),
         ),
     ];
+    all.extend(threads::all());
     all.extend(ours::own_costs());
     all
 }

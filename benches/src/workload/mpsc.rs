@@ -7,13 +7,14 @@
 //! Dominated by: at capacity 1 the switch between producer and consumer after every message (wake, queue, poll); at 64
 //! and 1024 the channel's lock or atomics, since a whole capacity goes through per switch.
 
+use super::threads::{Peer, Tokio};
 use crate::harness::{Contestant, Role, Unit, Workload, ns_each, sum_below, timed};
 use crate::host::{self, raw};
 use crate::ours;
 use std::future::Future;
 
 pub fn workload(name: &'static str, capacity: usize, messages: u64) -> Workload {
-    let mut contestants = ours::mpsc(capacity, messages);
+    let mut contestants = ours::mpsc(ours::On::One, capacity, messages);
     contestants.extend([
         on_raw("tokio on the raw loop", messages, move || {
             tokio_pair(capacity, messages)
@@ -30,6 +31,50 @@ pub fn workload(name: &'static str, capacity: usize, messages: u64) -> Workload 
     });
     permits.role = Role::Other;
     contestants.push(permits);
+    Workload {
+        name,
+        per: "message",
+        unit: Unit::Ns,
+        bar: Some(1.1),
+        contestants,
+    }
+}
+
+/// The same between two threads: every channel on tokio's threads, ours on ours.
+pub fn on_threads(name: &'static str, capacity: usize, messages: u64) -> Workload {
+    fn peer<P, C>(
+        name: &'static str,
+        messages: u64,
+        pair: impl Fn() -> (P, C) + 'static,
+    ) -> Contestant
+    where
+        P: Future<Output = ()> + Send + 'static,
+        C: Future<Output = u64> + Send + 'static,
+    {
+        let tokio = Tokio::start();
+        Contestant::new(name, Role::Named, move || {
+            let (producer, consumer) = pair();
+            let (spent, sum) = timed(|| {
+                tokio.wait(async {
+                    let producer = tokio.spawn(producer);
+                    let sum = tokio.spawn(consumer).await;
+                    producer.await;
+                    sum
+                })
+            });
+            assert_eq!(sum, sum_below(messages));
+            ns_each(spent, messages)
+        })
+    }
+    let mut contestants = ours::mpsc(ours::On::Two, capacity, messages);
+    contestants.extend([
+        peer("tokio", messages, move || tokio_pair(capacity, messages)),
+        peer("flume", messages, move || flume_pair(capacity, messages)),
+        peer("kanal", messages, move || kanal_pair(capacity, messages)),
+        peer("async-channel", messages, move || {
+            async_channel_pair(capacity, messages)
+        }),
+    ]);
     Workload {
         name,
         per: "message",

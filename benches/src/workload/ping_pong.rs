@@ -19,7 +19,7 @@ const PAIRS: u64 = 1_000;
 const WAVES: u64 = scaled(10);
 
 pub fn workload(name: &'static str) -> Workload {
-    let mut contestants = ours::ping_pong(PAIRS, WAVES);
+    let mut contestants = ours::ping_pong(ours::On::One, PAIRS, WAVES);
     contestants.extend([tokio(), smol(), futures(), embassy(), raw()]);
     Workload {
         name,

@@ -11,7 +11,7 @@ use futures::executor::LocalPool;
 use futures::task::LocalSpawnExt;
 
 pub fn workload(name: &'static str, tasks: u64) -> Workload {
-    let mut contestants = ours::spawn_join(tasks);
+    let mut contestants = ours::spawn_join(ours::On::One, tasks);
     contestants.extend([tokio(tasks), smol(tasks), futures(tasks), raw(tasks)]);
     Workload {
         name,

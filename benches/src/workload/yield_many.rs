@@ -17,7 +17,7 @@ const TASKS: u64 = 200;
 const YIELDS: u64 = scaled(1_000);
 
 pub fn workload(name: &'static str) -> Workload {
-    let mut contestants = ours::yield_many(TASKS, YIELDS);
+    let mut contestants = ours::yield_many(ours::On::One, TASKS, YIELDS);
     contestants.extend([tokio(), smol(), futures(), embassy(), raw()]);
     Workload {
         name,
