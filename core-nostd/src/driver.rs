@@ -147,6 +147,8 @@ impl Driver {
             capabilities,
         };
         let root = RegionCore::new(Arc::clone(&kernel), PathId::ROOT, None, settings);
+        // Every thread spawns here.
+        root.gate.widen();
         Self {
             kernel,
             root,

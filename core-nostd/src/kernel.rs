@@ -11,6 +11,7 @@ use core::task::Waker;
 use core::time::Duration;
 
 use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind, CleanupBudgets};
+use crate::capacity::Capacity;
 use crate::diagnostic::Diagnostic;
 use crate::executor::Executor;
 use crate::mutants::mutant;
@@ -120,8 +121,7 @@ pub(crate) struct Kernel {
     pub(crate) config: Config,
     sink: Option<Sink>,
     timers: Mutex<Wheel<TimerAction>>,
-    live: AtomicUsize,
-    capacity: usize,
+    capacity: Capacity,
     pub(crate) stats: Counters,
     seed: u64,
     /// The path of the task that each driver polls; kept up only while events are recorded.
@@ -160,8 +160,10 @@ impl Kernel {
                 NonZeroU64::new(tick).unwrap_or(NonZeroU64::MIN),
                 start,
             )),
-            live: AtomicUsize::new(0),
-            capacity: executor.capacity().min(region::CHILDREN_MAX),
+            capacity: Capacity::new(
+                executor.capacity().min(region::CHILDREN_MAX),
+                executor.drivers(),
+            ),
             seed: platform.entropy(),
             polling: (0..executor.drivers())
                 .map(|_| Name::new(PathId::NOBODY.as_u64()))
@@ -188,6 +190,17 @@ impl Kernel {
         } else {
             self.executor.schedule(task);
         }
+    }
+
+    /// How many drivers there are.
+    pub(crate) fn drivers(&self) -> usize {
+        self.executor.drivers()
+    }
+
+    /// Which driver calls.
+    #[inline]
+    pub(crate) fn driver(&self) -> usize {
+        self.executor.current()
     }
 
     /// Has a driver that sleeps take a turn.
@@ -233,12 +246,12 @@ impl Kernel {
         if !self.is_traced() {
             return PathId::NOBODY;
         }
-        let name = self.polling.get(self.executor.current());
+        let name = self.polling.get(self.driver());
         name.map_or(PathId::NOBODY, |name| PathId::from_u64(name.get()))
     }
 
     pub(crate) fn set_polling(&self, task: PathId) {
-        if let Some(name) = self.polling.get(self.executor.current()) {
+        if let Some(name) = self.polling.get(self.driver()) {
             name.set(task.as_u64());
         }
     }
@@ -269,22 +282,17 @@ impl Kernel {
     #[must_use]
     #[inline]
     pub(crate) fn admit(&self) -> bool {
-        let before = self.live.fetch_add(1, Ordering::Relaxed);
-        if before >= self.capacity && !mutant!(NoAdmissionLimit) {
-            self.live.fetch_sub(1, Ordering::Relaxed);
-            return false;
-        }
-        true
+        self.capacity.admit(|| self.driver())
     }
 
     /// Admits clean-up work, which the limit does not apply to.
     pub(crate) fn admit_cleanup(&self) {
-        self.live.fetch_add(1, Ordering::Relaxed);
+        self.capacity.admit_cleanup();
     }
 
     #[inline]
     pub(crate) fn release_admission(&self) {
-        self.live.fetch_sub(1, Ordering::Relaxed);
+        self.capacity.release(|| self.driver());
     }
 
     // ------------------------------------------------------------ sweep
@@ -312,7 +320,7 @@ impl Kernel {
 
     pub(crate) fn stats(&self) -> Stats {
         Stats {
-            live: self.live.load(Ordering::Relaxed),
+            live: self.capacity.live(),
             forced: self.stats.forced.load(Ordering::Relaxed) as u64,
             leaked: self.stats.leaked.load(Ordering::Relaxed) as u64,
             late_values: self.stats.late_values.load(Ordering::Relaxed) as u64,

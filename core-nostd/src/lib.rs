@@ -46,6 +46,7 @@ mod platform;
 
 // The kernel.
 mod cancel_word;
+mod capacity;
 mod cx;
 mod driver;
 mod fiber;
@@ -102,6 +103,7 @@ pub use timer::{Interval, MissedTicks};
 #[doc(hidden)]
 pub mod internal {
     pub use crate::cancel_word::CancelWord;
+    pub use crate::capacity::Capacity;
     pub use crate::region::gate::Gate;
     pub use crate::sync::Mutex;
     pub use crate::task::state::{JoinAction, PendingAction, State, WakeAction};

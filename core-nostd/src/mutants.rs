@@ -67,6 +67,8 @@ macro_rules! mutants {
                     self,
                     GateLooksThenAdds
                         | GateExitRelaxed
+                        | ShardIgnoresClose
+                        | FoldUnbiased
                         | WakeRelaxed
                         | PendingLooksThenLetsGo
                         | JoinWakerNotTakenBack
@@ -232,6 +234,10 @@ mutants! {
     SleepLooksFirst,
     /// breaks: R-SCH-2 (loom) (push and look, sleep and look: neither pair is kept in order)
     SleepUnordered,
+    /// breaks: R-OWN-2 (loom) (a wide gate's shard admits although it was folded)
+    ShardIgnoresClose,
+    /// breaks: R-REG-4 (loom) (who leaves while the shards are folded takes the first word for the sum)
+    FoldUnbiased,
     /// breaks: R-SCH-2 (loom) (a ring's tail does not publish the slot before it)
     RingPushRelaxed,
     /// breaks: R-SCH-2 (loom) (the owner of a ring takes a task as if there were no thieves)

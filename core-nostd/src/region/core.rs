@@ -25,7 +25,7 @@ use crate::obligation::{Entry, Ledger, ObligationId, ObligationKind};
 use crate::outcome::PanicPayload;
 use crate::path::PathId;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::task::{Member, MemberList, SweepAction, TaskRef, Told};
 use crate::time::Time;
 use crate::timer::TimerKey;
@@ -61,8 +61,6 @@ pub(crate) struct RegionCore {
     keeps_records: bool,
     pub(crate) leak_response: LeakResponse,
     pub(crate) capabilities: Arc<Capabilities>,
-    /// Children that ended with a value and never waited: counted without the lock.
-    ok: AtomicUsize,
     /// Numbers what is made in the region from outside any task.
     ordinal: AtomicU32,
     inner: Mutex<Inner>,
@@ -78,7 +76,7 @@ struct Inner {
     closer: Option<Waker>,
     finalizers: Finalizers,
     ledger: Ledger,
-    /// Made for the first thing to count: children that only end well are counted in `ok`.
+    /// Made for the first thing to count: children that only end well are counted by the gate.
     tally: Option<Box<Tally>>,
     deadline_timer: Option<TimerKey>,
     force_timer: Option<TimerKey>,
@@ -111,18 +109,18 @@ impl RegionCore {
         parent: Option<Arc<RegionCore>>,
         settings: super::Settings,
     ) -> Arc<Self> {
+        let gate = Gate::new(kernel.drivers());
         Arc::new(Self {
             kernel,
             path,
             parent: Mutex::new(parent),
-            gate: Gate::new(),
+            gate,
             word: CancelWord::default(),
             budget: settings.budget,
             policy: settings.policy,
             keeps_records: settings.keeps_records,
             leak_response: settings.leak_response,
             capabilities: settings.capabilities,
-            ok: AtomicUsize::new(0),
             ordinal: AtomicU32::new(0),
             inner: Mutex::new(Inner::default()),
         })
@@ -295,7 +293,11 @@ impl RegionCore {
     /// A child is gone.
     #[inline]
     pub(crate) fn exit(&self, background: bool) {
-        if self.gate.exit(background).is_some() {
+        if self
+            .gate
+            .exit(background, || self.kernel.driver())
+            .is_some()
+        {
             self.wake_closer();
         }
     }
@@ -329,7 +331,7 @@ impl RegionCore {
     pub(crate) fn child_ended(&self, mut end: ChildEnd, member: Option<Member>) -> bool {
         let is_plain = end.closer || (end.is_plain() && !self.keeps_records);
         if is_plain && !end.closer {
-            self.ok.fetch_add(1, Ordering::Relaxed);
+            self.gate.count_ended_well(|| self.kernel.driver());
         }
         if is_plain && member.is_none() {
             return false;
@@ -380,14 +382,14 @@ impl RegionCore {
 
     pub(crate) fn take_ending(&self) -> Ending {
         Ending {
-            ok: self.ok.swap(0, Ordering::Relaxed) as u64,
+            ok: self.gate.ended_well(),
             tally: self.inner.lock().tally.take(),
         }
     }
 
     pub(crate) fn report(&self) -> RegionReport {
         let mut report = self.inner.lock().tally().report.clone();
-        report.ok += self.ok.load(Ordering::Relaxed) as u64;
+        report.ok += self.gate.ended_well();
         report
     }
 

@@ -1,21 +1,51 @@
-//! The gate of a region: who is inside, and whether anybody may still come in, in one word.
+//! The gate of a region: who is inside, and whether anybody may still come in.
 //!
 //! Owns admission and the last-out decision. Admission *is* the counter operation: a separate look
 //! at a closed flag would be a race (loom model `spawn_vs_close`). Exactly one exit, or the close
 //! itself, finds the count at zero with the gate closed.
 //!
-//! Layout of the word: bit 0 closed; then foreground children; then, in the upper half, background
-//! children.
+//! A *narrow* gate is one word: bit 0 closed, bit 1 wide, then foreground children; in the upper half background
+//! children. Where several threads meet at it, it becomes *wide*, for good: each driver has a word of its own, which
+//! children enter and leave by, not always the same one, so that only the sum means anything. To close it is to
+//! fold those words into the first one; from then on everybody leaves by that.
+//!
+//! ```text
+//! enter: first closed? no; wide? -> add to mine: was it closed? no: inside
+//! leave: first wide? -> take off mine: was it closed? -> then take it off the first as well: zero? last out
+//! close: first |= closed, += BIAS; each one |= closed, sum up; first += sum - BIAS: zero? last out
+//! ```
+//!
+//! `BIAS` keeps the first word from zero until the sum is in it (loom model `fold_vs_last_out`).
+
+use alloc::boxed::Box;
+
+use once_cell::race::OnceBox;
 
 use crate::mutants::mutant;
+use crate::sync::Mutex;
+#[cfg(any(target_has_atomic = "64", loom))]
+use crate::sync::atomic::AtomicU64 as AtomicWord;
+#[cfg(not(any(target_has_atomic = "64", loom)))]
+use crate::sync::atomic::AtomicUsize as AtomicWord;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
-const CLOSED: usize = 1;
-const FOREGROUND: usize = 2;
-const BACKGROUND: usize = 1 << (usize::BITS / 2);
+#[cfg(any(target_has_atomic = "64", loom))]
+type Word = u64;
+#[cfg(not(any(target_has_atomic = "64", loom)))]
+type Word = usize;
+
+const CLOSED: Word = 1 << 0;
+const WIDE: Word = 1 << 1;
+const FOREGROUND: Word = 1 << 2;
+const BACKGROUND: Word = 1 << (Word::BITS / 2);
+/// More of either than there will ever be inside.
+const BIAS: Word = (BACKGROUND + BACKGROUND * (BACKGROUND / FOREGROUND)) / 2;
 
 /// How many children a region can hold at most: what an executor's capacity is capped to.
-pub const CHILDREN_MAX: usize = BACKGROUND / FOREGROUND - 1;
+pub const CHILDREN_MAX: usize = (BACKGROUND / FOREGROUND / 2 - 1) as usize;
+
+/// How often an admission may lose against another one before it makes the gate wide.
+const PATIENCE: u32 = 2;
 
 /// Who is inside a closed gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +57,10 @@ pub struct Inside {
 }
 
 impl Inside {
-    fn of(word: usize) -> Self {
+    fn of(word: Word) -> Self {
         Self {
-            foreground: (word & (BACKGROUND - 1)) / FOREGROUND,
-            background: word / BACKGROUND,
+            foreground: ((word & (BACKGROUND - 1)) / FOREGROUND) as usize,
+            background: (word / BACKGROUND) as usize,
         }
     }
 
@@ -40,46 +70,119 @@ impl Inside {
     }
 }
 
-/// The counter word of a region.
+/// The counters of a region. Callers say by which driver they come and go; see [`Executor::current`].
+///
+/// [`Executor::current`]: crate::Executor::current
 #[derive(Debug)]
-pub struct Gate(AtomicUsize);
+pub struct Gate {
+    first: AtomicWord,
+    /// Children that ended well and left nothing behind; those of a wide gate are in its shards.
+    ended_well: AtomicUsize,
+    /// How many drivers there are.
+    drivers: usize,
+    wide: OnceBox<Wide>,
+}
 
-impl Default for Gate {
-    fn default() -> Self {
-        Self::new()
-    }
+#[derive(Debug)]
+struct Wide {
+    shards: Box<[Shard]>,
+    /// Held while they are folded: who closes for a second time waits for the sum.
+    folding: Mutex<()>,
+}
+
+/// One driver's part, on a line of its own.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Shard {
+    word: AtomicWord,
+    ended_well: AtomicUsize,
 }
 
 impl Gate {
-    /// An open gate with nobody inside.
-    pub fn new() -> Self {
-        Self(AtomicUsize::new(0))
+    /// An open gate with nobody inside, in a runtime of `drivers` drivers.
+    pub fn new(drivers: usize) -> Self {
+        Self {
+            first: AtomicWord::new(0),
+            ended_well: AtomicUsize::new(0),
+            drivers,
+            wide: OnceBox::new(),
+        }
+    }
+
+    /// Gives each driver a word of its own. A no-op where there is only one driver, or words are too short.
+    pub fn widen(&self) {
+        let drivers = self.drivers;
+        if drivers < 2 || Word::BITS < 64 {
+            return;
+        }
+        self.wide.get_or_init(|| {
+            let shard = || Shard {
+                word: AtomicWord::new(0),
+                ended_well: AtomicUsize::new(0),
+            };
+            Box::new(Wide {
+                shards: (0..drivers).map(|_| shard()).collect(),
+                folding: Mutex::new(()),
+            })
+        });
+        let mut first = self.first.load(Ordering::Relaxed);
+        // A closed gate stays as it is: nobody would fold the shards.
+        while first & CLOSED == 0 {
+            // Release publishes the shards.
+            match self.first.compare_exchange_weak(
+                first,
+                first | WIDE,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => first = now,
+            }
+        }
+    }
+
+    /// The shard that `driver` uses, if `first` says that there are shards.
+    #[inline]
+    fn shard(&self, first: Word, driver: impl Fn() -> usize) -> Option<&Shard> {
+        if first & WIDE == 0 {
+            return None;
+        }
+        let shards = &self.wide.get()?.shards;
+        shards.get(driver() % shards.len())
     }
 
     /// Admits one child. `false`: the gate is closed, and nothing happened.
     #[must_use]
     #[inline]
-    pub fn enter(&self, background: bool) -> bool {
+    pub fn enter(&self, background: bool, driver: impl Fn() -> usize) -> bool {
         let unit = if background { BACKGROUND } else { FOREGROUND };
-        let mut current = self.0.load(Ordering::Relaxed);
+        let mut first = self.first.load(Ordering::Acquire);
+        let mut lost = 0;
         loop {
-            if current & CLOSED != 0 && !mutant!(SpawnAfterClose) {
+            if first & CLOSED != 0 && !mutant!(SpawnAfterClose) {
                 return false;
             }
+            if let Some(shard) = self.shard(first, &driver) {
+                // What is added to a closed word is never looked at again: there is nothing to undo.
+                let before = shard.word.fetch_add(unit, Ordering::AcqRel);
+                return before & CLOSED == 0 || mutant!(ShardIgnoresClose);
+            }
             if mutant!(GateLooksThenAdds) {
-                self.0.fetch_add(unit, Ordering::AcqRel);
+                self.first.fetch_add(unit, Ordering::AcqRel);
                 return true;
             }
             // Acquire: a child that gets in sees what the region's opener wrote.
-            match self.0.compare_exchange_weak(
-                current,
-                current + unit,
+            match self.first.compare_exchange_weak(
+                first,
+                first + unit,
                 Ordering::AcqRel,
-                Ordering::Relaxed,
+                Ordering::Acquire,
             ) {
                 Ok(_) => return true,
-                Err(now) => current = now,
+                Err(_) if lost < PATIENCE => lost += 1,
+                Err(_) => self.widen(),
             }
+            first = self.first.load(Ordering::Acquire);
         }
     }
 
@@ -87,14 +190,14 @@ impl Gate {
     ///
     /// The caller is inside itself, so the count cannot have reached zero.
     pub fn enter_adopted(&self) {
-        self.0.fetch_add(FOREGROUND, Ordering::AcqRel);
+        self.first.fetch_add(FOREGROUND, Ordering::AcqRel);
     }
 
     /// One child less. Returns who is inside if the gate is closed and this exit emptied the
     /// foreground or the whole region: the closer wants to know.
     #[must_use]
     #[inline]
-    pub fn exit(&self, background: bool) -> Option<Inside> {
+    pub fn exit(&self, background: bool, driver: impl Fn() -> usize) -> Option<Inside> {
         let unit = if background { BACKGROUND } else { FOREGROUND };
         // AcqRel: everything the children did happens before the closer goes on.
         let order = if mutant!(GateExitRelaxed) {
@@ -102,7 +205,13 @@ impl Gate {
         } else {
             Ordering::AcqRel
         };
-        let after = self.0.fetch_sub(unit, order) - unit;
+        if let Some(shard) = self.shard(self.first.load(Ordering::Acquire), driver) {
+            let before = shard.word.fetch_sub(unit, order);
+            if before & CLOSED == 0 {
+                return None;
+            }
+        }
+        let after = self.first.fetch_sub(unit, order).wrapping_sub(unit);
         let inside = Inside::of(after);
         let emptied = if background {
             inside.is_empty()
@@ -114,12 +223,68 @@ impl Gate {
 
     /// Closes the gate for good and says who is inside.
     pub fn close(&self) -> Inside {
-        Inside::of(self.0.fetch_or(CLOSED, Ordering::AcqRel))
+        let mut first = self.first.load(Ordering::Acquire);
+        let folding = loop {
+            let wide = (first & WIDE != 0).then(|| self.wide.get()).flatten();
+            // Taken before the gate says that it is closed: who finds it closed then waits for the sum.
+            let folding = wide.map(|wide| (wide, wide.folding.lock()));
+            if first & CLOSED != 0 {
+                return self.inside();
+            }
+            let bias = match &folding {
+                Some(_) if !mutant!(FoldUnbiased) => BIAS,
+                _ => 0,
+            };
+            let closed = (first | CLOSED).wrapping_add(bias);
+            let orders = (Ordering::AcqRel, Ordering::Acquire);
+            match self
+                .first
+                .compare_exchange(first, closed, orders.0, orders.1)
+            {
+                Ok(_) => break folding,
+                Err(now) => first = now,
+            }
+        };
+        let Some((wide, _guard)) = folding else {
+            return Inside::of(first);
+        };
+        let sum = wide.shards.iter().fold(0, |sum: Word, shard| {
+            let word = shard.word.fetch_or(CLOSED, Ordering::AcqRel);
+            sum.wrapping_add(word)
+        });
+        let bias = if mutant!(FoldUnbiased) { 0 } else { BIAS };
+        let missing = sum.wrapping_sub(bias);
+        let before = self.first.fetch_add(missing, Ordering::AcqRel);
+        Inside::of(before.wrapping_add(missing))
     }
 
-    /// Who is inside now.
+    /// Who is inside now; of an open gate that is wide, about.
     pub fn inside(&self) -> Inside {
-        Inside::of(self.0.load(Ordering::Acquire))
+        let first = self.first.load(Ordering::Acquire);
+        let wide = (first & (WIDE | CLOSED) == WIDE).then(|| self.wide.get());
+        let shards = wide.flatten().map_or(&[][..], |wide| &wide.shards);
+        let sum = shards.iter().fold(first, |sum, shard| {
+            sum.wrapping_add(shard.word.load(Ordering::Acquire))
+        });
+        Inside::of(sum)
+    }
+
+    /// Counts a child that ended well and left nothing behind.
+    #[inline]
+    pub fn count_ended_well(&self, driver: impl Fn() -> usize) {
+        let shard = self.shard(self.first.load(Ordering::Acquire), driver);
+        let count = shard.map_or(&self.ended_well, |shard| &shard.ended_well);
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many children ended well and left nothing behind.
+    pub fn ended_well(&self) -> u64 {
+        let shards = self.wide.get().map_or(&[][..], |wide| &wide.shards);
+        let counts = shards.iter().map(|shard| &shard.ended_well);
+        counts
+            .chain([&self.ended_well])
+            .map(|count| count.load(Ordering::Relaxed) as u64)
+            .sum()
     }
 }
 
@@ -129,25 +294,45 @@ mod tests {
 
     #[test]
     fn last_out_of_a_closed_gate_is_told_once() {
-        let gate = Gate::new();
-        assert!(gate.enter(false) && gate.enter(false) && gate.enter(true));
-        assert_eq!(gate.exit(false), None, "open: nobody waits");
-        assert_eq!(
-            gate.close(),
-            Inside {
-                foreground: 1,
-                background: 1
-            }
-        );
-        assert!(!gate.enter(false) && !gate.enter(true), "closed");
-        assert_eq!(
-            gate.exit(false),
-            Some(Inside {
-                foreground: 0,
-                background: 1
-            })
-        );
-        assert!(gate.exit(true).is_some_and(Inside::is_empty));
-        assert!(gate.inside().is_empty());
+        for drivers in [1, 3] {
+            let gate = Gate::new(drivers);
+            gate.widen();
+            let enter = |background, driver| gate.enter(background, || driver);
+            assert!(enter(false, 0) && enter(false, 1) && enter(true, 2));
+            assert_eq!(gate.exit(false, || 2), None, "open: nobody waits");
+            let inside = |foreground, background| Inside {
+                foreground,
+                background,
+            };
+            assert_eq!(gate.inside(), inside(1, 1));
+            assert_eq!(gate.close(), inside(1, 1));
+            assert_eq!(gate.close(), inside(1, 1), "for a second time");
+            assert!(!enter(false, 0) && !enter(true, 1), "closed");
+            assert_eq!(gate.exit(false, || 0), Some(inside(0, 1)));
+            assert!(gate.exit(true, || 1).is_some_and(Inside::is_empty));
+            assert!(gate.inside().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_gate_becomes_wide_with_children_inside() {
+        let gate = Gate::new(2);
+        assert!(gate.enter(false, || 0) && gate.enter(true, || 1));
+        gate.widen();
+        assert!(gate.enter(false, || 1));
+        assert_eq!(gate.exit(false, || 0), None);
+        assert_eq!(gate.exit(false, || 0), None);
+        assert_eq!(gate.close().foreground, 0);
+        assert!(gate.exit(true, || 0).is_some_and(Inside::is_empty));
+    }
+
+    #[test]
+    fn a_closed_gate_stays_narrow() {
+        let gate = Gate::new(2);
+        assert!(gate.enter(false, || 0));
+        let _ = gate.close();
+        gate.widen();
+        assert!(!gate.enter(false, || 0));
+        assert!(gate.exit(false, || 1).is_some_and(Inside::is_empty));
     }
 }

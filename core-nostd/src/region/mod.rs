@@ -497,7 +497,7 @@ impl<'a> Admission<'a> {
             .find::<Spawn>()
             .map_err(SpawnError::Denied)?;
         let background = place == Place::Background;
-        if !core.gate.enter(background) {
+        if !core.gate.enter(background, || core.kernel.driver()) {
             return Err(SpawnError::RegionClosed);
         }
         if !core.kernel.admit() {

@@ -28,6 +28,8 @@ fn every_bug_that_takes_two_threads_is_caught() {
 caught! {
     spawn_after_close: "gate::spawn_vs_close", SpawnAfterClose, "two were the last";
     gate_looks_then_adds: "gate::spawn_vs_close", GateLooksThenAdds, "two were the last";
+    shard_ignores_close: "gate::fold_vs_last_out", ShardIgnoresClose, "the last";
+    fold_unbiased: "gate::fold_vs_children_of_the_first_word", FoldUnbiased, "the last";
     gate_exit_relaxed: "gate::last_out_sees_everything", GateExitRelaxed, "last words are missing";
     wake_while_polling_lost: "header::wake_vs_poll", WakeWhilePollingLost, "a wake was lost";
     wake_relaxed: "header::wake_vs_poll", WakeRelaxed, "a wake was lost";
