@@ -56,6 +56,9 @@ pub(crate) struct Ledger {
     slots: Vec<Slot>,
     free: Vec<u32>,
     open: usize,
+    /// How a region gives up on its entries. Known from the first one on: what is reached only from here is left
+    /// out of programs that own no obligations.
+    revoke: Option<fn(&RegionCore)>,
 }
 
 #[derive(Debug, Default)]
@@ -73,16 +76,19 @@ impl Slot {
 }
 
 impl Ledger {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.open == 0
-    }
-
+    /// How many obligations are open.
     pub(crate) fn len(&self) -> usize {
         self.open
     }
 
+    /// What gives up on every open entry, once there was one. Called without the region's lock.
+    pub(crate) fn revoke(&self) -> Option<fn(&RegionCore)> {
+        self.revoke
+    }
+
     /// Enters an obligation; `None` when all 2^32 slots are taken.
     pub(crate) fn enter(&mut self, entry: Entry) -> Option<ObligationId> {
+        self.revoke = Some(RegionCore::revoke_entries);
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {

@@ -77,7 +77,8 @@ struct Inner {
     /// Wakes the closing.
     closer: Option<Waker>,
     finalizers: Finalizers,
-    ledger: Ledger,
+    /// Made for the first obligation that is owned.
+    ledger: Option<Box<Ledger>>,
     /// Made for the first thing to count: children that only end well are counted in `ok`.
     tally: Option<Box<Tally>>,
     deadline_timer: Option<TimerKey>,
@@ -87,6 +88,10 @@ struct Inner {
 impl Inner {
     fn tally(&mut self) -> &mut Tally {
         self.tally.get_or_insert_default()
+    }
+
+    fn open_obligations(&self) -> usize {
+        self.ledger.as_ref().map_or(0, |ledger| ledger.len())
     }
 }
 
@@ -401,7 +406,9 @@ impl RegionCore {
     }
 
     pub(crate) fn enter_obligation(&self, entry: Entry) -> Option<ObligationId> {
-        let id = self.inner.lock().ledger.enter(entry)?;
+        let mut inner = self.inner.lock();
+        let id = inner.ledger.get_or_insert_default().enter(entry)?;
+        drop(inner);
         self.kernel
             .emit(EventKind::Reserved, entry.task, entry.path.as_u64(), || {
                 entry.kind as u64
@@ -410,25 +417,34 @@ impl RegionCore {
     }
 
     pub(crate) fn has_obligation(&self, id: ObligationId) -> bool {
-        self.inner.lock().ledger.contains(id)
+        let inner = self.inner.lock();
+        inner
+            .ledger
+            .as_ref()
+            .is_some_and(|ledger| ledger.contains(id))
     }
 
     /// Keeps a ledger entry from being revoked. `false`: it was revoked before.
     pub(crate) fn begin_commit(&self, id: ObligationId) -> bool {
-        self.inner.lock().ledger.begin_commit(id)
+        let mut inner = self.inner.lock();
+        inner
+            .ledger
+            .as_mut()
+            .is_some_and(|ledger| ledger.begin_commit(id))
     }
 
     pub(crate) fn open_obligations(&self) -> usize {
-        self.inner.lock().ledger.len()
+        self.inner.lock().open_obligations()
     }
 
     /// Closes a ledger entry. `false`: it was revoked before.
     pub(crate) fn resolve_obligation(&self, id: ObligationId, committed: bool) -> bool {
         let mut inner = self.inner.lock();
-        let Some(entry) = inner.ledger.resolve(id) else {
+        let resolved = inner.ledger.as_mut().and_then(|ledger| ledger.resolve(id));
+        let Some(entry) = resolved else {
             return false;
         };
-        let emptied = inner.ledger.is_empty();
+        let emptied = inner.open_obligations() == 0;
         drop(inner);
         let kind = if committed {
             EventKind::Committed
@@ -445,8 +461,20 @@ impl RegionCore {
 
     /// Gives up on what is still open (R-OBL-2), but for commits that are under way.
     pub(crate) fn revoke_obligations(&self) {
-        let entries = self.inner.lock().ledger.revoke_all();
-        for entry in entries {
+        let inner = self.inner.lock();
+        let revoke = inner.ledger.as_ref().and_then(|ledger| ledger.revoke());
+        drop(inner);
+        if let Some(revoke) = revoke {
+            revoke(self);
+        }
+    }
+
+    /// [`revoke_obligations`](Self::revoke_obligations), by way of the ledger.
+    pub(crate) fn revoke_entries(&self) {
+        let mut inner = self.inner.lock();
+        let entries = inner.ledger.as_mut().map(|ledger| ledger.revoke_all());
+        drop(inner);
+        for entry in entries.into_iter().flatten() {
             self.kernel
                 .emit(EventKind::Leaked, entry.task, entry.path.as_u64(), || {
                     entry.kind as u64
