@@ -102,27 +102,32 @@ impl fmt::Display for CancelKind {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CleanupBudgets {
-    numerator: u32,
-    denominator: u32,
+    /// What the shortest budget has, in nanoseconds. The others are multiples of it.
+    unit: u64,
 }
+
+/// The shortest budget by default: a millisecond.
+const UNIT: u64 = 1_000_000;
 
 impl Default for CleanupBudgets {
     fn default() -> Self {
-        Self {
-            numerator: 1,
-            denominator: 1,
-        }
+        Self { unit: UNIT }
     }
 }
 
 impl CleanupBudgets {
-    /// `numerator / denominator` of the defaults; a denominator of zero counts as one. At most a
-    /// thousand times the defaults, at least a nanosecond each.
+    /// `numerator / denominator` of the defaults, rounded down to what makes the shortest one whole
+    /// nanoseconds; a denominator of zero counts as one. At most a thousand times the defaults, and the
+    /// shortest one at least a nanosecond.
     #[must_use]
     pub const fn scaled(self, numerator: u32, denominator: u32) -> Self {
+        let denominator = if denominator == 0 { 1 } else { denominator };
         Self {
-            numerator,
-            denominator: if denominator == 0 { 1 } else { denominator },
+            unit: match UNIT * numerator as u64 / denominator as u64 {
+                0 => 1,
+                unit if unit > 1_000 * UNIT => 1_000 * UNIT,
+                unit => unit,
+            },
         }
     }
 
@@ -130,21 +135,19 @@ impl CleanupBudgets {
     /// `ScopeDone`, 1 s for `FailFast`, `RaceLost` and `ParentCancelled`, 500 ms for `Shutdown` and
     /// 1 ms for `Poisoned`.
     pub const fn of(self, kind: CancelKind) -> Duration {
-        let millis: u64 = match kind {
+        Duration::from_nanos(self.nanos_of(kind))
+    }
+
+    /// [`of`](Self::of) in nanoseconds, without the division that a `Duration` costs.
+    pub(crate) const fn nanos_of(self, kind: CancelKind) -> u64 {
+        let units = match kind {
             CancelKind::User => 5_000,
             CancelKind::Timeout | CancelKind::ScopeDone => 2_000,
             CancelKind::FailFast | CancelKind::RaceLost | CancelKind::ParentCancelled => 1_000,
             CancelKind::Shutdown => 500,
             CancelKind::Poisoned => 1,
         };
-        let default = millis * 1_000_000;
-        let scaled = default.saturating_mul(self.numerator as u64) / self.denominator as u64;
-        let most = default * 1_000;
-        Duration::from_nanos(match scaled {
-            0 => 1,
-            scaled if scaled > most => most,
-            scaled => scaled,
-        })
+        self.unit * units
     }
 }
 

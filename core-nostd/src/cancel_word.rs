@@ -89,8 +89,8 @@ impl CancelWord {
         limit: Option<Time>,
         config: &Config,
     ) -> Option<Accepted> {
-        let budget = config.cleanup.of(request.kind());
-        let budget_ends = request.at().saturating_add(budget);
+        let budget = config.cleanup.nanos_of(request.kind());
+        let budget_ends = request.at().saturating_add_nanos(budget);
         let mut detail = self.detail.lock();
         let first = detail.reason.is_none();
         let reason = if mutant!(WeakerReplaces) {

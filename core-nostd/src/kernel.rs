@@ -54,7 +54,8 @@ pub struct Config {
     pub leak_response: LeakResponse,
     /// Whether every use of a `Cx` checks that its own task is being polled (R-OWN-5).
     pub check_foreign_cx: bool,
-    /// The timer wheel's finest step; timers are exact, the tick only groups them.
+    /// The timer wheel's finest step, rounded down to a power of two of nanoseconds; timers are exact, the
+    /// tick only groups them.
     pub timer_tick: Duration,
     /// What the root region holds; see [`grant`](Self::grant).
     pub(crate) capabilities: Capabilities,
@@ -152,7 +153,7 @@ impl Kernel {
         config: Config,
         sink: Option<Sink>,
     ) -> Self {
-        let tick = u64::try_from(config.timer_tick.as_nanos()).unwrap_or(u64::MAX);
+        let tick = Time::ZERO.saturating_add(config.timer_tick).as_nanos();
         let start = platform.now();
         Self {
             timers: Mutex::new(Wheel::new(
