@@ -10,7 +10,7 @@ use core::task::{Context, Poll};
 
 use super::core::{RegionCore, RegionState};
 use crate::cancel::CancelKind;
-use crate::finalize::{FinalizerRun, Finalizers};
+use crate::finalize::{Finalizers, Run};
 use crate::kernel::TimerGuard;
 use crate::mutants::mutant;
 use crate::task::TaskRef;
@@ -25,7 +25,7 @@ enum Step {
     Foreground,
     Background,
     Obligations,
-    Finalizers(Box<FinalizerRun>),
+    Finalizers(Box<dyn Run>),
     /// What finalizers left: a region that one had open when it was forced, a token given away.
     Leftovers,
     Done,
@@ -75,17 +75,16 @@ impl Closing {
                     core::task::ready!(self.settle_obligations(region, waker));
                     region.advance(RegionState::Finalizing);
                     let finalizers = region.with_finalizers(Finalizers::take);
-                    if finalizers.is_empty() {
-                        region.closed();
-                        self.step = Step::Done;
-                        continue;
+                    match finalizers.start(task, Some(region)) {
+                        Some(run) => Step::Finalizers(run),
+                        None => {
+                            region.closed();
+                            Step::Done
+                        }
                     }
-                    let run = FinalizerRun::new(task.clone(), region.path, finalizers);
-                    Step::Finalizers(Box::new(run.of_region(Arc::clone(region))))
                 }
                 Step::Finalizers(run) => {
-                    let tally = core::task::ready!(run.poll(waker));
-                    region.finalizers_done(tally);
+                    core::task::ready!(run.poll(waker));
                     Step::Leftovers
                 }
                 Step::Leftovers => {

@@ -3,7 +3,6 @@
 //! Called by the driver alone, so the exclusive access that `POLLING` stands for is also exclusive
 //! by thread for futures that may not move. Queues and lanes are the executor's matter.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::future::Future;
 use core::ptr::NonNull;
@@ -18,7 +17,7 @@ use super::state::{PendingAction, SweepAction};
 use super::{Construction, Member, Phase, waker};
 use crate::cancel::{CancelKind, CancelReason};
 use crate::error::TaskError;
-use crate::finalize::{FinalizerRun, Finalizers};
+use crate::finalize::Finalizers;
 use crate::mutants::mutant;
 use crate::outcome::{PanicPayload, Severity};
 use crate::path::PathId;
@@ -235,11 +234,11 @@ fn settle(raw: NonNull<Header>) -> Ran {
     if leaked > 0 {
         header.region.permits_leaked(header.path, leaked);
     }
-    let finalizers = header
-        .cold_if_any()
-        .map(|cold| cold.finalizers.lock().take())
-        .filter(|list| !list.is_empty());
-    let Some(finalizers) = finalizers else {
+    let Some(cold) = header.cold_if_any() else {
+        return complete(raw);
+    };
+    let finalizers = cold.finalizers.lock().take();
+    let Some(run) = finalizers.start(header, None) else {
         return complete(raw);
     };
     if mutant!(PanicSkipsFinalizers) {
@@ -249,11 +248,7 @@ fn settle(raw: NonNull<Header>) -> Ran {
         }
     }
     enter_phase(header, Phase::Finalizing);
-    header.state.reference_add();
-    // SAFETY: counted in the line above.
-    let task = unsafe { TaskRef::from_counted(raw) };
-    let run = FinalizerRun::new(task, header.path, finalizers);
-    *header.cold().finalizing.lock() = Some(Box::new(run));
+    *cold.finalizing.lock() = Some(run);
     // A yield always keeps the queue slot, so there is one answer.
     let (PendingAction::Idle | PendingAction::Again) = header.state.transition_to_pending(true);
     // SAFETY: the queue slot is ours.
@@ -270,10 +265,7 @@ fn poll_finalizers(raw: NonNull<Header>) -> Ran {
         return complete(raw);
     };
     match run.poll(&mut Context::from_waker(&waker)) {
-        Poll::Ready(tally) => {
-            header.region.finalizers_done(tally);
-            complete(raw)
-        }
+        Poll::Ready(()) => complete(raw),
         Poll::Pending => {
             *header.cold().finalizing.lock() = Some(run);
             pending(raw, header.region.word.load())
@@ -466,7 +458,8 @@ pub(crate) fn sweep(root: &Arc<RegionCore>) {
             // SAFETY: the claim left us the runtime's reference, or one in its place.
             let header = unsafe { raw.as_ref() };
             if let Some(cold) = header.cold_if_any() {
-                cold.finalizers.lock().abandon();
+                let unrun = cold.finalizers.lock().take();
+                drop(unrun);
                 let under_way = cold.finalizing.lock().take();
                 drop(under_way);
             }
@@ -476,7 +469,7 @@ pub(crate) fn sweep(root: &Arc<RegionCore>) {
                 force(raw)
             };
         }
-        region.with_finalizers(Finalizers::abandon);
+        drop(region.with_finalizers(Finalizers::take));
         region.closed();
     }
 }
