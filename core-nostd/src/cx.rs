@@ -438,53 +438,59 @@ impl<E: TaskError> Cx<E> {
     /// # Cancel safety
     /// Dropping the future drops the body at once, asks the children to stop and leaves the closing to the
     /// surrounding region (R-OWN-3): nothing is orphaned.
-    pub async fn region<T, F>(&self, f: F) -> Result<T, E>
+    pub fn region<T, F>(&self, f: F) -> impl Future<Output = Result<T, E>>
     where
         F: AsyncFnOnce(&Region<E>) -> Result<T, E>,
     {
-        self.region_of::<E, T, F>(RegionOptions::new(), f).await
+        self.region_of(RegionOptions::new(), f)
     }
 
     /// [`region`](Self::region) with options.
     ///
     /// # Errors
     /// As [`region`](Self::region).
-    pub async fn region_with<T, F>(&self, options: RegionOptions, f: F) -> Result<T, E>
+    pub fn region_with<T, F>(
+        &self,
+        options: RegionOptions,
+        f: F,
+    ) -> impl Future<Output = Result<T, E>>
     where
         F: AsyncFnOnce(&Region<E>) -> Result<T, E>,
     {
-        self.region_of::<E, T, F>(options, f).await
+        self.region_of(options, f)
     }
 
     /// A region with another error type; the caller converts.
     ///
     /// # Errors
     /// As [`region`](Self::region).
-    pub async fn region_of<E2, T, F>(&self, options: RegionOptions, f: F) -> Result<T, E2>
+    pub fn region_of<E2, T, F>(
+        &self,
+        options: RegionOptions,
+        f: F,
+    ) -> impl Future<Output = Result<T, E2>>
     where
         E2: TaskError,
         F: AsyncFnOnce(&Region<E2>) -> Result<T, E2>,
     {
-        run_inline(self, options, async |region| f(&region).await)
-            .await
-            .0
+        run_inline::<_, _, Region<E2>, _, _, _>(self, options, f, |result, _| result)
     }
 
     /// [`region_with`](Self::region_with) that also tells what happened inside.
     ///
     /// # Errors
     /// As [`region`](Self::region), in the first half of the pair.
-    pub async fn region_report<T, F>(
+    pub fn region_report<T, F>(
         &self,
         options: RegionOptions,
         f: F,
-    ) -> (Result<T, E>, RegionReport)
+    ) -> impl Future<Output = (Result<T, E>, RegionReport)>
     where
         F: AsyncFnOnce(&Region<E>) -> Result<T, E>,
     {
-        let inner = run_inline(self, options, async |region| f(&region).await);
-        let (result, ending) = inner.await;
-        (result, ending.into_report())
+        run_inline::<_, _, Region<E>, _, _, _>(self, options, f, |result, ending| {
+            (result, ending.into_report())
+        })
     }
 }
 
@@ -521,25 +527,25 @@ impl<E: TaskError> LocalCx<E> {
     ///
     /// # Errors
     /// As [`Cx::region`].
-    pub async fn region<T, F>(&self, f: F) -> Result<T, E>
+    pub fn region<T, F>(&self, f: F) -> impl Future<Output = Result<T, E>>
     where
         F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
     {
-        self.region_with(RegionOptions::new(), f).await
+        self.region_with(RegionOptions::new(), f)
     }
 
     /// [`region`](Self::region) with options.
     ///
     /// # Errors
     /// As [`Cx::region`].
-    pub async fn region_with<T, F>(&self, options: RegionOptions, f: F) -> Result<T, E>
+    pub fn region_with<T, F>(
+        &self,
+        options: RegionOptions,
+        f: F,
+    ) -> impl Future<Output = Result<T, E>>
     where
         F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
     {
-        run_inline(&self.cx, options, async |region| {
-            f(&LocalRegion::new(region)).await
-        })
-        .await
-        .0
+        run_inline::<_, _, LocalRegion<E>, _, _, _>(&self.cx, options, f, |result, _| result)
     }
 }

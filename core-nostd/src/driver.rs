@@ -172,13 +172,12 @@ impl Driver {
         F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
     {
         let root = Arc::clone(&self.root);
-        let ended = borrowed::run(
-            async |cx: LocalCx<E>| cx.region(body).await,
+        borrowed::run(
+            body,
             |make| spawn_local_in(&root, root.next_path(), make),
             || turn(self),
             rest,
-        )?;
-        ended.into_result().and_then(|result| result)
+        )
     }
 
     /// Starts `body` as a task on this thread and returns at once: what [`block_on`](Self::block_on) is

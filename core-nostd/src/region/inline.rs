@@ -22,29 +22,46 @@ use crate::scope::{OpenScope, ScopeKind};
 use crate::task::{Construction, TaskRef, run};
 use crate::trace::EventKind;
 
-/// Opens a region, runs its body, closes it, and gives its outcome and what is to be reported.
-pub(crate) async fn run_inline<E, E2, T, F>(
+/// What the body of a region is given.
+pub(crate) trait Handle<E: TaskError> {
+    fn of(region: Region<E>) -> Self;
+}
+
+impl<E: TaskError> Handle<E> for Region<E> {
+    fn of(region: Region<E>) -> Self {
+        region
+    }
+}
+
+/// Opens a region, runs its body, closes it, and gives its outcome and what is to be reported to `finish`.
+///
+/// One future for everything between the caller and the body: each one more would have its own state and moves.
+pub(crate) async fn run_inline<E, E2, H, T, F, R>(
     cx: &Cx<E>,
     options: RegionOptions,
     body: F,
-) -> (Result<T, E2>, Ending)
+    finish: fn(Result<T, E2>, Ending) -> R,
+) -> R
 where
     E: TaskError,
     E2: TaskError,
-    F: AsyncFnOnce(Region<E2>) -> Result<T, E2>,
+    H: Handle<E2>,
+    F: AsyncFnOnce(&H) -> Result<T, E2>,
 {
     let mut open = match OpenRegion::open(cx, options) {
         Ok(open) => open,
-        Err(error) => return (Err(E2::from(error)), Ending { ok: 0, tally: None }),
+        Err(error) => return finish(Err(E2::from(error)), Ending { ok: 0, tally: None }),
     };
-    let region = Region::new(Cx::new(open.body_cx()), Arc::clone(&open.core));
+    let handle = H::of(Region::new(Cx::new(open.body_cx()), Arc::clone(&open.core)));
     let end = {
-        let mut future = pin!(Some(body(region)));
+        let mut future = pin!(Some(body(&handle)));
         poll_fn(|waker| open.poll_body(future.as_mut(), waker)).await
     };
-    open.close().await;
+    drop(handle);
+    let mut closing = open.close();
+    poll_fn(|waker| open.poll_close(&mut closing, waker)).await;
     let mut ending = open.core.take_ending();
-    (open.outcome(end, &mut ending), ending)
+    finish(open.outcome(end, &mut ending), ending)
 }
 
 /// How a body ended.
@@ -142,19 +159,19 @@ impl OpenRegion {
         }
     }
 
-    /// The body is gone: closes the gate and waits until nothing is left.
-    async fn close(&mut self) {
+    /// The body is gone: closes the gate. What comes back waits until nothing is left.
+    fn close(&self) -> Closing {
         if !mutant!(ClosingStillOpen) {
             let _ = self.core.gate.close();
         }
         self.core.advance(RegionState::Closing);
-        let task = self.scope.task().clone();
-        let mut closing = Closing::new();
-        poll_fn(|waker| {
-            task.assert_own();
-            closing.poll(&self.core, &task, waker)
-        })
-        .await;
+        Closing::new()
+    }
+
+    fn poll_close(&self, closing: &mut Closing, waker: &mut Context<'_>) -> Poll<()> {
+        let task = self.scope.task();
+        task.assert_own();
+        closing.poll(&self.core, task, waker)
     }
 
     /// The severity join of body and children (R-REG-5).

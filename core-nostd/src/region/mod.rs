@@ -423,14 +423,16 @@ impl<E: TaskError> fmt::Debug for LocalRegion<E> {
     }
 }
 
-impl<E: TaskError> LocalRegion<E> {
-    pub(crate) fn new(region: Region<E>) -> Self {
+impl<E: TaskError> inline::Handle<E> for LocalRegion<E> {
+    fn of(region: Region<E>) -> Self {
         Self {
             region,
             _not_send: PhantomData,
         }
     }
+}
 
+impl<E: TaskError> LocalRegion<E> {
     /// Spawns a child that stays on the driving thread; neither it nor its value need be `Send`.
     ///
     /// # Errors
@@ -449,14 +451,12 @@ impl<E: TaskError> LocalRegion<E> {
     ///
     /// # Errors
     /// As [`Cx::region`].
-    pub async fn region<T, F>(&self, f: F) -> Result<T, E>
+    pub fn region<T, F>(&self, f: F) -> impl Future<Output = Result<T, E>>
     where
         F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
     {
-        let inner = inline::run_inline(&self.region.cx, RegionOptions::new(), async |region| {
-            f(&LocalRegion::new(region)).await
-        });
-        inner.await.0
+        let options = RegionOptions::new();
+        run_inline::<_, _, LocalRegion<E>, _, _, _>(&self.region.cx, options, f, |result, _| result)
     }
 }
 

@@ -15,6 +15,7 @@ use super::LocalTask;
 use crate::cx::LocalCx;
 use crate::error::{SpawnError, TaskError};
 use crate::outcome::{ChildEnded, Outcome};
+use crate::region::LocalRegion;
 
 type Local<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 type Slot = Rc<RefCell<Option<Local<'static>>>>;
@@ -22,18 +23,19 @@ type Slot = Rc<RefCell<Option<Local<'static>>>>;
 /// What the main task is made with.
 type Make<E> = Box<dyn FnOnce(LocalCx<E>) -> Main<E>>;
 
-/// Runs `body` as a task made by `spawn`: `turn`, and `rest` between turns, until it has ended.
+/// Runs `body` in a region of its own, in a task made by `spawn`: `turn`, and `rest` between turns, until it
+/// has ended.
 ///
-/// `body` and its result may borrow from the caller. The outcome's `Ok` holds what `body` returned.
-pub(crate) fn run<R, E, B, N>(
+/// `body` and its result may borrow from the caller.
+pub(crate) fn run<T, E, B, N>(
     body: B,
     spawn: impl FnOnce(Make<E>) -> Result<LocalTask<(), E>, SpawnError>,
     mut turn: impl FnMut() -> N,
     mut rest: impl FnMut(N),
-) -> Result<Outcome<R, E>, SpawnError>
+) -> Result<T, E>
 where
     E: TaskError,
-    B: AsyncFnOnce(LocalCx<E>) -> R,
+    B: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
 {
     let result = Rc::new(RefCell::new(None));
     let context = Rc::new(RefCell::new(None::<LocalCx<E>>));
@@ -42,7 +44,7 @@ where
         async move {
             let cx = context.borrow_mut().take();
             if let Some(cx) = cx {
-                let returned = body(cx).await;
+                let returned = cx.region(body).await;
                 *result.borrow_mut() = Some(returned);
             }
         }
@@ -65,14 +67,12 @@ where
         rest(next);
     }
     drop(loan);
-    let returned = result.borrow_mut().take();
-    Ok(match (returned, main.take_outcome()) {
-        (Some(returned), _) => Outcome::Ok(returned),
-        (None, Some(Outcome::Cancelled(reason))) => Outcome::Cancelled(reason),
-        (None, Some(Outcome::Panicked(payload))) => Outcome::Panicked(payload),
-        (None, Some(Outcome::Err(error))) => Outcome::Err(error),
-        (None, Some(Outcome::Ok(())) | None) => Outcome::Err(E::from(ChildEnded::Failed)),
-    })
+    if let Some(returned) = result.borrow_mut().take() {
+        return returned;
+    }
+    // The task ended before the region did: it was forced, or panicked.
+    let ended = main.take_outcome().map_or(Ok(()), Outcome::into_result);
+    Err(ended.err().unwrap_or_else(|| E::from(ChildEnded::Failed)))
 }
 
 /// The frame's side: ends the future's life before the frame's.
