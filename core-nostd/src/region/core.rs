@@ -16,7 +16,7 @@ use super::gate::Gate;
 use super::report::{ChildEnd, Ending, Policy, RegionReport, Tally};
 use crate::budget::Budget;
 use crate::cancel::{CancelKind, CancelReason};
-use crate::cancel_word::{Accepted, CancelWord};
+use crate::cancel_word::CancelWord;
 use crate::diagnostic::Diagnostic;
 use crate::finalize::{FinalizerTally, Finalizers};
 use crate::kernel::{Alarm, Kernel, LeakResponse};
@@ -198,7 +198,7 @@ impl RegionCore {
         }
         let kind = reason.kind();
         let config = &self.kernel.config;
-        let Some(Accepted { force_at, .. }) = self.word.request(reason, limit, config) else {
+        let Some(force_at) = self.word.request(reason, limit, config) else {
             return;
         };
         self.kernel.emit(

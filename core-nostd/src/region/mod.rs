@@ -582,7 +582,7 @@ pub(crate) fn cancel_task(
     if mutant!(ToldBeforeReason) {
         task.cancel();
     }
-    let Some(accepted) = cold.cancel.request(reason, limit, &kernel.config) else {
+    let Some(force_at) = cold.cancel.request(reason, limit, &kernel.config) else {
         return;
     };
     kernel.emit(
@@ -598,12 +598,12 @@ pub(crate) fn cancel_task(
         // It ended meanwhile: a timer would only keep its cell.
         return;
     }
-    let timer = kernel.insert_task_force(accepted.force_at, task.clone());
+    let timer = kernel.insert_task_force(force_at, task.clone());
     let mut limits = cold.limits.lock();
     // Looked at under the lock: `complete` takes the timers out under it, after the task is done.
     // Requests may come here in another order than to the word, which knows whose time counts.
     let ended = task.is_done() && !mutant!(ForceTimerKept);
-    let is_late = cold.cancel.force_at() != Some(accepted.force_at);
+    let is_late = cold.cancel.force_at() != Some(force_at);
     let unwanted = if ended || (is_late && !mutant!(LaterForceTimerWins)) {
         Some(timer)
     } else {
