@@ -38,7 +38,6 @@ impl Budget {
 
     /// The tighter of both limits in each component, and the higher priority.
     #[must_use]
-    #[inline]
     pub fn meet(self, other: Self) -> Self {
         Self {
             deadline: tighter(self.deadline, other.deadline),

@@ -523,6 +523,11 @@ impl<E: TaskError> LocalCx<E> {
         }
     }
 
+    /// The same context for a body with another error.
+    pub(crate) fn retyped<E2: TaskError>(self) -> LocalCx<E2> {
+        LocalCx::new(Cx::new(self.cx.base))
+    }
+
     /// Opens a region whose children may stay on this thread; see [`Cx::region`].
     ///
     /// # Errors

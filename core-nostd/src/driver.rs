@@ -172,12 +172,7 @@ impl Driver {
         F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
     {
         let root = Arc::clone(&self.root);
-        borrowed::run(
-            body,
-            |make| spawn_local_in(&root, root.next_path(), make),
-            || turn(self),
-            rest,
-        )
+        borrowed::run(&root, body, || turn(self), rest)
     }
 
     /// Starts `body` as a task on this thread and returns at once: what [`block_on`](Self::block_on) is

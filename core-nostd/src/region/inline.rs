@@ -14,12 +14,12 @@ use super::report::Ending;
 use super::{Region, RegionOptions};
 use crate::cancel::{CancelKind, CancelReason, Cancelled};
 use crate::cx::{Cx, CxBase};
-use crate::error::{Error, SpawnError, TaskError};
+use crate::error::{Never, SpawnError, TaskError};
 use crate::mutants::mutant;
 use crate::outcome::ChildEnded;
 use crate::path::PathId;
 use crate::scope::{OpenScope, ScopeKind};
-use crate::task::{Construction, TaskRef, run};
+use crate::task::{CLOSER, Construction, TaskRef, run};
 use crate::trace::EventKind;
 
 /// What the body of a region is given.
@@ -83,29 +83,20 @@ impl OpenRegion {
     fn open<E: TaskError>(cx: &Cx<E>, options: RegionOptions) -> Result<Self, SpawnError> {
         cx.assert_own();
         let parent = Arc::clone(cx.region_core());
-        let path = cx.next_path();
-        let edits = options.capability_edits();
-        let settings = options.resolve(&parent);
-        let own_deadline = settings
-            .budget
-            .deadline
-            .filter(|_| settings.budget.deadline != parent.budget.deadline);
         let kernel = Arc::clone(&parent.kernel);
+        let path = cx.next_path();
         kernel.emit(
             EventKind::RegionOpened,
             cx.task_path(),
             path.as_u64(),
             || parent.path.as_u64(),
         );
-        for (is_granted, name) in edits {
-            // The region is the actor: this is what it may do, not what somebody did.
-            let kind = if is_granted {
-                EventKind::CapabilityUsed
-            } else {
-                EventKind::CapabilityDenied
-            };
-            kernel.emit(kind, path, name, || 0);
+        if kernel.is_traced() {
+            options.trace_edits(&kernel, path);
         }
+        let settings = options.resolve(&parent);
+        let deadline = settings.budget.deadline;
+        let own_deadline = deadline.filter(|_| deadline != parent.budget.deadline);
         let core = RegionCore::new(kernel, path, Some(parent), settings);
         core.set_host(Some(cx.task().clone()));
         let opened = OpenScope::open(cx, path, ScopeKind::Region, Some(Arc::clone(&core)));
@@ -295,10 +286,7 @@ fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
     let with = Construction {
         region: Arc::clone(parent),
         path: core.path.child(u32::MAX),
-        local: false,
-        background: false,
-        closer: true,
-        timed: false,
+        flags: CLOSER,
         priority: 0,
     };
     parent.kernel.emit(
@@ -319,7 +307,7 @@ fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
             let mut closing = Closing::new();
             poll_fn(|waker| closing.poll(core, cx.task(), waker)).await;
             drop(scope);
-            Ok::<(), Error>(())
+            Ok::<(), Never>(())
         }
     });
     if closer.is_err() {

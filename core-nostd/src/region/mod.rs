@@ -23,12 +23,12 @@ use crate::budget::Budget;
 use crate::cancel::{CancelKind, CancelReason};
 use crate::cx::{Cx, CxBase, LocalCx};
 use crate::error::{Error, SpawnError, TaskError};
-use crate::kernel::LeakResponse;
+use crate::kernel::{Kernel, LeakResponse};
 use crate::mutants::mutant;
 use crate::path::PathId;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::task::run;
-use crate::task::{Construction, LocalTask, Task, TaskRef};
+use crate::task::{BACKGROUND, Construction, LOCAL, LocalTask, TIMED, Task, TaskRef};
 use crate::trace::EventKind;
 
 pub(crate) use self::core::RegionCore;
@@ -109,12 +109,17 @@ impl RegionOptions {
         self
     }
 
-    /// What was granted (`true`) or denied, by the trace name of the capability, in order.
-    pub(crate) fn capability_edits(&self) -> alloc::vec::Vec<(bool, u64)> {
-        let edits = self.edits.iter();
-        edits
-            .map(|edit| (edit.is_granted, hash_name(edit.name)))
-            .collect()
+    /// Tells the trace what was granted or denied, in order.
+    fn trace_edits(&self, kernel: &Kernel, region: PathId) {
+        for edit in &self.edits {
+            // The region is the actor: this is what it may do, not what somebody did.
+            let kind = if edit.is_granted {
+                EventKind::CapabilityUsed
+            } else {
+                EventKind::CapabilityDenied
+            };
+            kernel.emit(kind, region, hash_name(edit.name), || 0);
+        }
     }
 
     pub(crate) fn resolve(self, parent: &RegionCore) -> Settings {
@@ -240,7 +245,7 @@ impl<E: TaskError> Region<E> {
         T: Send + 'static,
     {
         self.cx.assert_own();
-        let admitted = Admission::ask(&self.core, Place::Foreground)?;
+        let admitted = Admission::ask(&self.core, FOREGROUND)?;
         admitted.spawn(self.cx.next_path(), options, f)
     }
 
@@ -255,7 +260,7 @@ impl<E: TaskError> Region<E> {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
         self.cx.assert_own();
-        let admitted = Admission::ask(&self.core, Place::Background)?;
+        let admitted = Admission::ask(&self.core, BACKGROUND)?;
         drop(admitted.spawn(self.cx.next_path(), TaskOptions::new(), f)?);
         Ok(())
     }
@@ -363,7 +368,7 @@ impl<E: TaskError> Spawner<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        let admitted = Admission::ask(&self.core, Place::Foreground)?;
+        let admitted = Admission::ask(&self.core, FOREGROUND)?;
         admitted.spawn(self.next_path(), options, f)
     }
 
@@ -376,7 +381,7 @@ impl<E: TaskError> Spawner<E> {
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
-        let admitted = Admission::ask(&self.core, Place::Background)?;
+        let admitted = Admission::ask(&self.core, BACKGROUND)?;
         drop(admitted.spawn(self.next_path(), TaskOptions::new(), f)?);
         Ok(())
     }
@@ -471,32 +476,27 @@ where
     F: FnOnce(LocalCx<E>) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    let admitted = Admission::ask(core, Place::Local)?;
+    let admitted = Admission::ask(core, LOCAL)?;
     let task = admitted.spawn(path, TaskOptions::new(), |cx| f(LocalCx::new(cx)))?;
     Ok(run::local(task))
-}
-
-/// Where a child belongs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Foreground,
-    Background,
-    Local,
 }
 
 /// A place in a region and in the runtime, to be filled by a task at once.
 struct Admission<'a> {
     core: &'a Arc<RegionCore>,
-    place: Place,
+    /// [`BACKGROUND`], [`LOCAL`], or neither.
+    place: u16,
 }
 
+/// A foreground child that may be polled on any thread.
+const FOREGROUND: u16 = 0;
+
 impl<'a> Admission<'a> {
-    #[inline]
-    fn ask(core: &'a Arc<RegionCore>, place: Place) -> Result<Self, SpawnError> {
+    fn ask(core: &'a Arc<RegionCore>, place: u16) -> Result<Self, SpawnError> {
         core.capabilities
             .find::<Spawn>()
             .map_err(SpawnError::Denied)?;
-        let background = place == Place::Background;
+        let background = place & BACKGROUND != 0;
         if !core.gate.enter(background) {
             return Err(SpawnError::RegionClosed);
         }
@@ -517,35 +517,47 @@ impl<'a> Admission<'a> {
         Fut: Future<Output = Result<T, E>>,
         E: TaskError,
     {
-        let Self { core, place } = self;
-        let budget = core.budget.meet(options.budget);
-        let with = Construction {
-            region: Arc::clone(core),
-            path,
-            local: place == Place::Local,
-            background: place == Place::Background,
-            closer: false,
-            timed: budget.deadline.is_some(),
-            priority: budget.priority,
-        };
+        let budget = self.core.budget.meet(options.budget);
+        let with = self.construction(path, &budget);
         let spawned = run::spawn(with, |task| {
-            core.kernel.emit(
-                EventKind::TaskSpawned,
-                core.kernel.polling(),
-                path.as_u64(),
-                || core.path.as_u64(),
-            );
-            limit(&task, &options, &budget);
+            born(&task, &options, &budget);
             make(Cx::new(CxBase::new(task, None)))
         });
         spawned.map_err(|make| {
-            core.kernel.release_admission();
-            core.exit(place == Place::Background);
+            self.give_back();
             // Last: what the closure holds may panic in its drop.
             drop(make);
             SpawnError::AtCapacity
         })
     }
+
+    fn construction(&self, path: PathId, budget: &Budget) -> Construction {
+        let timed = if budget.deadline.is_some() { TIMED } else { 0 };
+        Construction {
+            region: Arc::clone(self.core),
+            path,
+            flags: self.place | timed,
+            priority: budget.priority,
+        }
+    }
+
+    /// The place stays empty.
+    fn give_back(&self) {
+        self.core.kernel.release_admission();
+        self.core.exit(self.place & BACKGROUND != 0);
+    }
+}
+
+/// The task has its cell, and its closure is called next.
+fn born(task: &TaskRef, options: &TaskOptions, budget: &Budget) {
+    let region = &task.region;
+    region.kernel.emit(
+        EventKind::TaskSpawned,
+        region.kernel.polling(),
+        task.path.as_u64(),
+        || region.path.as_u64(),
+    );
+    limit(task, options, budget);
 }
 
 /// Notes what is the task's own: a name, a deadline nearer than the region's, a cost quota.

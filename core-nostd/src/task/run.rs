@@ -62,15 +62,20 @@ where
     core::mem::forget(unwinding);
     // SAFETY: the cell was allocated for `F` above, and nobody else knows it yet.
     unsafe { Cell::<F, T, E>::place(raw, future) };
-    // SAFETY: as above.
+    // SAFETY: the future is in place, and the spawner lets go of the cell.
+    unsafe { queue_first(raw) };
+    Ok(handle)
+}
+
+/// # Safety
+/// The caller spawned the task and does not use the cell any more.
+unsafe fn queue_first(raw: NonNull<Header>) {
+    // SAFETY: the runtime's reference keeps it alive.
     let header = unsafe { raw.as_ref() };
     header.state.transition_to_spawned();
     // SAFETY: the spawner holds the first queue slot.
-    header
-        .region
-        .kernel
-        .schedule(unsafe { Runnable::from_raw(raw) });
-    Ok(handle)
+    let task = unsafe { Runnable::from_raw(raw) };
+    header.region.kernel.schedule(task);
 }
 
 /// Marks a task as one that stays on the driving thread; its handle may not leave it either.
