@@ -25,15 +25,19 @@ impl Default for CancelWord {
     fn default() -> Self {
         Self {
             word: AtomicU32::new(0),
-            detail: Mutex::new(Detail::default()),
+            detail: Mutex::new(Detail {
+                reason: None,
+                force_at: Time::MAX,
+            }),
         }
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Detail {
     reason: Option<CancelReason>,
-    force_at: Option<Time>,
+    /// [`Time::MAX`] while nothing asked.
+    force_at: Time,
 }
 
 impl CancelWord {
@@ -63,8 +67,8 @@ impl CancelWord {
         self.detail.lock().reason.clone()
     }
 
-    /// When the cleanup budget is spent.
-    pub fn force_at(&self) -> Option<Time> {
+    /// When the cleanup budget is spent; [`Time::MAX`] if nothing asked.
+    pub fn force_at(&self) -> Time {
         self.detail.lock().force_at
     }
 
@@ -72,13 +76,8 @@ impl CancelWord {
     /// before, and changed nothing.
     ///
     /// A stronger request meets the remaining cleanup budget, never re-arms it; `limit` is what an
-    /// ancestor has left.
-    pub fn request(
-        &self,
-        request: CancelReason,
-        limit: Option<Time>,
-        config: &Config,
-    ) -> Option<Time> {
+    /// ancestor has left, or [`Time::MAX`].
+    pub fn request(&self, request: CancelReason, limit: Time, config: &Config) -> Option<Time> {
         let budget = config.cleanup.nanos_of(request.kind());
         let budget_ends = request.at().saturating_add_nanos(budget);
         let mut detail = self.detail.lock();
@@ -87,14 +86,11 @@ impl CancelWord {
         } else {
             CancelReason::strengthen(detail.reason.as_ref(), request, config.cause_depth_max)?
         };
-        let mut force_at = budget_ends;
-        for sooner in [detail.force_at, limit].into_iter().flatten() {
-            force_at = force_at.min(sooner);
-        }
+        let force_at = budget_ends.min(detail.force_at).min(limit);
         let forced = self.word.load(Ordering::Relaxed) & FORCED;
         let word = reason.kind() as u32 | forced;
         detail.reason = Some(reason);
-        detail.force_at = Some(force_at);
+        detail.force_at = force_at;
         // Release: whoever sees the word finds the reason. Stored before any member is told.
         self.word.store(word, Ordering::Release);
         Some(force_at)

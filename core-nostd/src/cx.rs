@@ -19,8 +19,8 @@ use crate::object::ObjectId;
 use crate::obligation::{Entry, ObligationKind, ObligationToken};
 use crate::path::PathId;
 use crate::region::{
-    Capability, Entropy, Io, LocalRegion, Region, RegionCore, RegionOptions, RegionReport, Timing,
-    Tracing, hash_name, run_inline,
+    Capability, LocalRegion, Own, Region, RegionCore, RegionOptions, RegionReport, hash_name,
+    run_inline,
 };
 use crate::scope::Scope;
 use crate::task::{Phase, TaskRef};
@@ -160,9 +160,9 @@ impl CxBase {
     /// The runtime's clock.
     ///
     /// # Errors
-    /// [`CapabilityDenied`] without the capability [`Timing`].
+    /// [`CapabilityDenied`] without the capability [`Timing`](crate::Timing).
     pub fn now(&self) -> Result<Time, CapabilityDenied> {
-        self.require::<Timing>()?;
+        self.require(Own::Timing)?;
         Ok(self.task.region.kernel.now())
     }
 
@@ -170,9 +170,9 @@ impl CxBase {
     /// not on the schedule.
     ///
     /// # Errors
-    /// [`CapabilityDenied`] without the capability [`Entropy`].
+    /// [`CapabilityDenied`] without the capability [`Entropy`](crate::Entropy).
     pub fn random_u64(&self) -> Result<u64, CapabilityDenied> {
-        self.require::<Entropy>()?;
+        self.require(Own::Entropy)?;
         Ok(self.task.region.kernel.random(self.next_path()))
     }
 
@@ -249,42 +249,48 @@ impl CxBase {
     /// # Errors
     /// [`CapabilityDenied`], before any effect, if it was never granted or was denied on the way.
     pub fn capability<C: Capability>(&self) -> Result<&C, CapabilityDenied> {
-        let region = self.region_core();
-        let found = region.capabilities.find::<C>();
-        let kind = match found {
-            Ok(_) => EventKind::CapabilityUsed,
-            Err(_) => EventKind::CapabilityDenied,
-        };
-        self.task
-            .region
-            .kernel
-            .emit(kind, self.task.path, hash_name(C::NAME), || {
-                region.path.as_u64()
-            });
+        let found = self.region_core().capabilities.find::<C>();
+        self.trace_look_up(C::NAME, found.is_ok());
         found
     }
 
-    /// [`capability`](Self::capability) for the core's own: traced only when refused, or where the
-    /// set differs from the root's.
-    fn require<C: Capability>(&self) -> Result<(), CapabilityDenied> {
+    /// Whether the surrounding region holds one of the core's own capabilities: traced only when refused, or
+    /// where the set differs from the root's.
+    fn require(&self, own: Own) -> Result<(), CapabilityDenied> {
         self.assert_own();
         let held = &self.region_core().capabilities;
-        if held.is_edited() || held.find::<C>().is_err() {
-            self.capability::<C>()?;
+        let found = held.check(own);
+        if held.is_edited() || found.is_err() {
+            self.trace_look_up(own.name(), found.is_ok());
         }
-        Ok(())
+        found
+    }
+
+    fn trace_look_up(&self, name: &str, is_held: bool) {
+        let kernel = &self.task.region.kernel;
+        if !kernel.is_traced() {
+            return;
+        }
+        let kind = if is_held {
+            EventKind::CapabilityUsed
+        } else {
+            EventKind::CapabilityDenied
+        };
+        kernel.emit(kind, self.task.path, hash_name(name), || {
+            self.region_core().path.as_u64()
+        });
     }
 
     pub(crate) fn require_timing(&self) -> Result<(), CapabilityDenied> {
-        self.require::<Timing>()
+        self.require(Own::Timing)
     }
 
     /// Reserves a host operation: the surrounding region does not close before it is resolved.
     ///
     /// # Errors
-    /// [`CapabilityDenied`] without the capability [`Io`].
+    /// [`CapabilityDenied`] without the capability [`Io`](crate::Io).
     pub fn io_op(&self) -> Result<ObligationToken, CapabilityDenied> {
-        self.require::<Io>()?;
+        self.require(Own::Io)?;
         self.enter_obligation(ObligationKind::IoOp)
             .ok_or(CapabilityDenied {
                 capability: "io: the ledger is full",
@@ -311,9 +317,9 @@ impl CxBase {
     /// Writes an event of yours to the trace.
     ///
     /// # Errors
-    /// [`CapabilityDenied`] without the capability [`Tracing`].
+    /// [`CapabilityDenied`] without the capability [`Tracing`](crate::Tracing).
     pub fn trace(&self, code: u64, value: u64) -> Result<(), CapabilityDenied> {
-        self.require::<Tracing>()?;
+        self.require(Own::Tracing)?;
         self.task
             .region
             .kernel

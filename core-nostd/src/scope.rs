@@ -95,7 +95,7 @@ impl Scope {
         &self,
         task: &TaskRef,
         reason: CancelReason,
-        limit: Option<Time>,
+        limit: Time,
     ) -> Option<Time> {
         let kernel = &task.region.kernel;
         if let (ScopeKind::Region, Some(region)) = (&self.kind, &self.home) {
@@ -115,12 +115,7 @@ impl Scope {
 
     /// Takes over what is asked of the scope's surroundings: of its parent scope, or, at the top,
     /// of the task (`own`). Masks, and what lies below them, take over nothing.
-    pub(crate) fn pull(
-        &self,
-        own: Option<&CancelReason>,
-        own_limit: Option<Time>,
-        config: &Config,
-    ) {
+    pub(crate) fn pull(&self, own: Option<&CancelReason>, own_limit: Time, config: &Config) {
         if matches!(self.kind, ScopeKind::Mask) && !mutant!(MaskLeaky) {
             return;
         }
@@ -251,7 +246,7 @@ impl OpenScope {
             self.task.region.kernel.now(),
             message,
         );
-        let force_at = self.scope.request(&self.task, reason, None);
+        let force_at = self.scope.request(&self.task, reason, Time::MAX);
         self.push_down();
         force_at
     }
@@ -262,7 +257,7 @@ impl OpenScope {
         let scopes = self.task.cold().scopes.lock().clone();
         for scope in scopes {
             if scope.parent.is_some() {
-                scope.pull(None, None, &self.task.region.kernel.config);
+                scope.pull(None, Time::MAX, &self.task.region.kernel.config);
             }
         }
     }

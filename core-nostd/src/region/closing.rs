@@ -122,13 +122,14 @@ impl Closing {
     fn patience_is_spent(&mut self, region: &Arc<RegionCore>, waker: &Context<'_>) -> bool {
         let kernel = &region.kernel;
         let now = kernel.now();
-        if region.word.force_at().is_some_and(|until| now >= until) {
+        let force_at = region.word.force_at();
+        if now >= force_at {
             return true;
         }
         match &self.patience {
             None => {
                 let own = now.saturating_add(kernel.config.obligation_budget);
-                let until = region.word.force_at().map_or(own, |at| at.min(own));
+                let until = force_at.min(own);
                 self.patience = Some(TimerGuard::wake_at(
                     kernel,
                     until,

@@ -184,7 +184,7 @@ impl RegionCore {
         message: impl Into<alloc::borrow::Cow<'static, str>>,
     ) {
         let reason = CancelReason::new(kind, self.path, self.kernel.now(), message);
-        self.request_cancel(reason, None);
+        self.request_cancel(reason, Time::MAX);
     }
 
     /// Asks the region to stop (R-CAN-1). Idempotent; only a stronger request changes anything.
@@ -192,7 +192,7 @@ impl RegionCore {
     /// The order is what makes it reach everybody: the word first, then the gate, then the list. A
     /// task being admitted sees the gate; one that links itself re-reads the word; one that is linked is
     /// told; one that is queued reads the word when it is dispatched.
-    pub(crate) fn request_cancel(self: &Arc<Self>, reason: CancelReason, limit: Option<Time>) {
+    pub(crate) fn request_cancel(self: &Arc<Self>, reason: CancelReason, limit: Time) {
         if self.state() == RegionState::Closed {
             return;
         }
@@ -218,7 +218,7 @@ impl RegionCore {
         // Requests may come here in another order than to the word, which knows whose time counts.
         // A region that closed meanwhile has taken its timers out.
         let ended = inner.state.0 == RegionState::Closed;
-        let is_late = self.word.force_at() != Some(force_at);
+        let is_late = self.word.force_at() != force_at;
         let unwanted = if ended || (is_late && !mutant!(LaterForceTimerWins)) {
             Some(alarm)
         } else {

@@ -33,7 +33,7 @@ use crate::trace::EventKind;
 
 pub(crate) use self::core::RegionCore;
 pub use self::core::RegionState;
-pub(crate) use capability::{Capabilities, hash_name};
+pub(crate) use capability::{Capabilities, Own, hash_name};
 pub use capability::{Capability, Entropy, Io, Spawn, Timing, Tracing};
 pub use gate::CHILDREN_MAX;
 pub(crate) use inline::run_inline;
@@ -493,9 +493,8 @@ const FOREGROUND: u16 = 0;
 
 impl<'a> Admission<'a> {
     fn ask(core: &'a Arc<RegionCore>, place: u16) -> Result<Self, SpawnError> {
-        core.capabilities
-            .find::<Spawn>()
-            .map_err(SpawnError::Denied)?;
+        let may = core.capabilities.check(Own::Spawn);
+        may.map_err(SpawnError::Denied)?;
         let background = place & BACKGROUND != 0;
         if !core.gate.enter(background) {
             return Err(SpawnError::RegionClosed);
@@ -615,7 +614,7 @@ pub(crate) fn cancel_task(
     // Looked at under the lock: `complete` takes the timers out under it, after the task is done.
     // Requests may come here in another order than to the word, which knows whose time counts.
     let ended = task.is_done() && !mutant!(ForceTimerKept);
-    let is_late = cold.cancel.force_at() != Some(force_at);
+    let is_late = cold.cancel.force_at() != force_at;
     let unwanted = if ended || (is_late && !mutant!(LaterForceTimerWins)) {
         Some(timer)
     } else {

@@ -367,11 +367,13 @@ impl Header {
         }
     }
 
-    /// When the cleanup budget of this task's cancel is spent.
-    pub(crate) fn force_limit(&self) -> Option<Time> {
-        let own = self.cold_if_any().and_then(|cold| cold.cancel.force_at());
+    /// When the cleanup budget of this task's cancel is spent; [`Time::MAX`] if nothing asked.
+    pub(crate) fn force_limit(&self) -> Time {
         let region = self.region.word.force_at();
-        [own, region].into_iter().flatten().min()
+        match self.cold_if_any() {
+            Some(cold) => cold.cancel.force_at().min(region),
+            None => region,
+        }
     }
 
     fn reason_or_shutdown(&self) -> CancelReason {
