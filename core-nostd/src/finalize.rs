@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::kernel::TimerGuard;
 use crate::mutants::mutant;
 use crate::path::PathId;
+use crate::platform::guarded;
 use crate::region::RegionCore;
 use crate::scope::Scope;
 use crate::sync::atomic::Ordering;
@@ -142,10 +143,10 @@ impl Run for FinalizerRun {
                 },
             };
             let mut polled = Poll::Pending;
-            let guarded = kernel.platform.guard(&mut || {
+            let caught = guarded(&*kernel.platform, || {
                 polled = current.future.as_mut().poll(waker);
             });
-            let status = match (guarded, polled) {
+            let status = match (caught, polled) {
                 (Ok(()), Poll::Ready(())) => Status::Finished,
                 (Err(_), _) => Status::Panicked,
                 (Ok(()), Poll::Pending) if kernel.now() >= current.until => Status::Forced,
@@ -187,12 +188,12 @@ impl FinalizerRun {
             let cx = Cx::new(CxBase::new(self.task.clone(), Some(scope)));
             let mut made = None;
             let mut call = Some((make, cx));
-            let guarded = kernel.platform.guard(&mut || {
+            let caught = guarded(&*kernel.platform, || {
                 if let Some((make, cx)) = call.take() {
                     made = Some(make(cx));
                 }
             });
-            if let (Ok(()), Some(future)) = (guarded, made) {
+            if let (Ok(()), Some(future)) = (caught, made) {
                 let until = kernel.now().saturating_add(kernel.config.finalizer_budget);
                 let timer =
                     TimerGuard::wake_at(&kernel, until, TimerClass::Cancel, waker.waker().clone());
@@ -211,7 +212,7 @@ impl FinalizerRun {
         let Current { index, future, .. } = current;
         let kernel = Arc::clone(&self.task.region.kernel);
         let mut future = Some(future);
-        let dropped = kernel.platform.guard(&mut || drop(future.take()));
+        let dropped = guarded(&*kernel.platform, || drop(future.take()));
         self.record(
             index,
             if dropped.is_ok() {

@@ -21,6 +21,7 @@ use crate::finalize::Finalizers;
 use crate::mutants::mutant;
 use crate::outcome::{PanicPayload, Severity};
 use crate::path::PathId;
+use crate::platform::guarded;
 use crate::region::{ChildEnd, RegionCore};
 use crate::sync::atomic::Ordering;
 use crate::time::Time;
@@ -155,7 +156,7 @@ fn poll_body(raw: NonNull<Header>) -> Result<Poll<()>, PanicPayload> {
     // SAFETY: the driver holds the runtime's reference during the poll.
     let (header, waker) = unsafe { (raw.as_ref(), waker::borrowed(raw)) };
     let mut polled = Poll::Pending;
-    header.region.kernel.platform.guard(&mut || {
+    guarded(&*header.region.kernel.platform, || {
         // SAFETY: `POLLING` is held since `transition_to_polling`.
         polled = unsafe { erased::poll(raw, &mut Context::from_waker(&waker)) };
     })?;
@@ -215,7 +216,7 @@ fn end_body(raw: NonNull<Header>, ended: Ended) -> Ran {
     // SAFETY: the runtime's reference is ours.
     let header = unsafe { raw.as_ref() };
     let mut ended = Some(ended);
-    let dropped = header.region.kernel.platform.guard(&mut || {
+    let dropped = guarded(&*header.region.kernel.platform, || {
         if let Some(ended) = ended.take() {
             // SAFETY: `POLLING` is held.
             unsafe { erased::end(raw, ended) };
@@ -318,7 +319,7 @@ fn complete(raw: NonNull<Header>) -> Ran {
         kernel.cancel_timers(timers);
     }
     if !action.handle {
-        let dropped = kernel.platform.guard(&mut || {
+        let dropped = guarded(&*kernel.platform, || {
             // SAFETY: there is no handle, so the outcome is the completer's.
             unsafe { erased::discard(raw) };
         });
