@@ -210,8 +210,8 @@ impl Driver {
         let root = &self.root;
         let empty = root.gate.inside().is_empty() || mutant!(ShutdownEarly);
         if root.word.is_cancelled() && empty && root.state() != RegionState::Closed {
-            if root.open_obligations() > 0 && root.word.is_forced() {
-                root.revoke_obligations();
+            if let Some(settle) = root.settle().filter(|_| root.word.is_forced()) {
+                let _ = settle(root, None);
             }
             // Commits under way end by themselves.
             if root.open_obligations() == 0 || mutant!(LeakIgnored) {

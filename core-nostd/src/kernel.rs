@@ -349,9 +349,9 @@ impl Kernel {
         self.insert_timer(deadline, TimerClass::Cancel, TimerAction::TaskForce(task))
     }
 
-    /// Cancels timers; what they held is dropped outside the lock.
-    pub(crate) fn cancel_timers(&self, keys: impl IntoIterator<Item = Option<TimerKey>>) {
-        for key in keys.into_iter().flatten() {
+    /// Cancels a timer, if there is one; what it held is dropped outside the lock.
+    pub(crate) fn cancel_timer(&self, key: Option<TimerKey>) {
+        if let Some(key) = key {
             let action = self.timers.lock().cancel(key);
             drop(action);
         }
@@ -433,6 +433,6 @@ impl TimerGuard {
 
 impl Drop for TimerGuard {
     fn drop(&mut self) {
-        self.kernel.cancel_timers([Some(self.key)]);
+        self.kernel.cancel_timer(Some(self.key));
     }
 }

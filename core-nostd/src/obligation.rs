@@ -6,9 +6,11 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::task::{Context, Poll};
 
+use crate::kernel::TimerGuard;
 use crate::path::PathId;
-use crate::region::RegionCore;
+use crate::region::{RegionCore, settle_obligations};
 use crate::time::Time;
 
 /// What was reserved.
@@ -56,9 +58,18 @@ pub(crate) struct Ledger {
     slots: Vec<Slot>,
     free: Vec<u32>,
     open: usize,
-    /// How a region gives up on its entries. Known from the first one on: what is reached only from here is left
-    /// out of programs that own no obligations.
-    revoke: Option<fn(&RegionCore)>,
+    /// Set by the first entry: what is reached only from here is left out of programs that own no obligations.
+    settle: Option<Settle>,
+}
+
+/// How a region ends with its ledger: waits while there is patience, and then gives up on what is open. Called
+/// without the region's lock; `Ready` when nothing is open.
+pub(crate) type Settle = fn(&Arc<RegionCore>, Option<Patience<'_, '_>>) -> Poll<()>;
+
+/// The timer of a wait for obligations, and whom it wakes.
+pub(crate) struct Patience<'a, 'w> {
+    pub(crate) timer: &'a mut Option<TimerGuard>,
+    pub(crate) waker: &'a Context<'w>,
 }
 
 #[derive(Debug, Default)]
@@ -81,14 +92,14 @@ impl Ledger {
         self.open
     }
 
-    /// What gives up on every open entry, once there was one. Called without the region's lock.
-    pub(crate) fn revoke(&self) -> Option<fn(&RegionCore)> {
-        self.revoke
+    /// How its region ends with it, once it had an entry.
+    pub(crate) fn settle(&self) -> Option<Settle> {
+        self.settle
     }
 
     /// Enters an obligation; `None` when all 2^32 slots are taken.
     pub(crate) fn enter(&mut self, entry: Entry) -> Option<ObligationId> {
-        self.revoke = Some(RegionCore::revoke_entries);
+        self.settle = Some(settle_obligations);
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {

@@ -21,9 +21,10 @@ use crate::diagnostic::Diagnostic;
 use crate::finalize::{FinalizerTally, Finalizers};
 use crate::kernel::{Alarm, Kernel, LeakResponse};
 use crate::mutants::mutant;
-use crate::obligation::{Entry, Ledger, ObligationId, ObligationKind};
+use crate::obligation::{Entry, Ledger, ObligationId, ObligationKind, Settle};
 use crate::outcome::PanicPayload;
 use crate::path::PathId;
+use crate::queue::Fifo;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use crate::task::{Member, MemberList, SweepAction, TaskRef, Told};
@@ -226,7 +227,7 @@ impl RegionCore {
         };
         let host = inner.host.clone();
         drop(inner);
-        self.kernel.cancel_timers([unwanted]);
+        self.kernel.cancel_timer(unwanted);
         if !mutant!(CancelMissesIdle) {
             self.tell_members(MemberList::tell_news);
         }
@@ -252,19 +253,19 @@ impl RegionCore {
     /// meanwhile read the word themselves.
     fn tell_members(&self, tell: fn(&mut MemberList) -> Option<Told>) {
         loop {
-            let mut batch = [const { None }; TELL_BATCH];
+            let mut runnable = Fifo::new();
             let mut inner = self.inner.lock();
             let mut told = 0;
-            for place in &mut batch {
+            while told < TELL_BATCH {
                 match tell(&mut inner.members) {
-                    Some(Told::Runnable(task)) => *place = Some(task),
+                    Some(Told::Runnable(task)) => runnable.push_back(task),
                     Some(Told::Already) => {}
                     None => break,
                 }
                 told += 1;
             }
             drop(inner);
-            for task in batch.into_iter().flatten() {
+            while let Some(task) = runnable.pop_front() {
                 self.kernel.schedule(task);
             }
             if told < TELL_BATCH {
@@ -459,18 +460,14 @@ impl RegionCore {
         true
     }
 
-    /// Gives up on what is still open (R-OBL-2), but for commits that are under way.
-    pub(crate) fn revoke_obligations(&self) {
+    /// What settles the ledger; `None`: there is none.
+    pub(crate) fn settle(&self) -> Option<Settle> {
         let inner = self.inner.lock();
-        let revoke = inner.ledger.as_ref().and_then(|ledger| ledger.revoke());
-        drop(inner);
-        if let Some(revoke) = revoke {
-            revoke(self);
-        }
+        inner.ledger.as_ref().and_then(|ledger| ledger.settle())
     }
 
-    /// [`revoke_obligations`](Self::revoke_obligations), by way of the ledger.
-    pub(crate) fn revoke_entries(&self) {
+    /// Gives up on what is still open (R-OBL-2), but for commits that are under way.
+    pub(crate) fn revoke_obligations(&self) {
         let mut inner = self.inner.lock();
         let entries = inner.ledger.as_mut().map(|ledger| ledger.revoke_all());
         drop(inner);
@@ -525,11 +522,13 @@ impl RegionCore {
     pub(crate) fn closed(&self) {
         self.advance(RegionState::Closed);
         let mut inner = self.inner.lock();
-        let timers = [inner.deadline_timer.take(), inner.force_timer.take()];
+        let timers = &[inner.deadline_timer.take(), inner.force_timer.take()];
         let (host, closer) = (inner.host.take(), inner.closer.take());
         drop(inner);
         drop((host, closer));
-        self.kernel.cancel_timers(timers);
+        for timer in timers {
+            self.kernel.cancel_timer(*timer);
+        }
     }
 }
 

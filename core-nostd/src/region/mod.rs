@@ -35,6 +35,7 @@ pub(crate) use self::core::RegionCore;
 pub use self::core::RegionState;
 pub(crate) use capability::{Capabilities, Own, hash_name};
 pub use capability::{Capability, Entropy, Io, Spawn, Timing, Tracing};
+pub(crate) use closing::settle_obligations;
 pub use gate::CHILDREN_MAX;
 pub(crate) use inline::run_inline;
 pub(crate) use report::ChildEnd;
@@ -621,7 +622,7 @@ pub(crate) fn cancel_task(
         limits.force_timer.replace(timer)
     };
     drop(limits);
-    kernel.cancel_timers([unwanted]);
+    kernel.cancel_timer(unwanted);
 }
 
 /// A quota is spent: the task is asked to stop with `Timeout` (R-SCH-4).

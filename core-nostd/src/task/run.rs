@@ -314,9 +314,11 @@ fn complete(raw: NonNull<Header>) -> Ran {
     // Once the task is done: a request that comes from now on leaves no timer (see `cancel_task`).
     if let Some(cold) = task.cold_if_any() {
         let mut limits = cold.limits.lock();
-        let timers = [limits.deadline_timer.take(), limits.force_timer.take()];
+        let timers = &[limits.deadline_timer.take(), limits.force_timer.take()];
         drop(limits);
-        kernel.cancel_timers(timers);
+        for timer in timers {
+            kernel.cancel_timer(*timer);
+        }
     }
     if !action.handle {
         let dropped = guarded(&*kernel.platform, || {
