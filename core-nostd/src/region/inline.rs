@@ -12,7 +12,7 @@ use super::closing::Closing;
 use super::core::{RegionCore, RegionState};
 use super::report::Ending;
 use super::{Region, RegionOptions};
-use crate::cancel::{CancelKind, CancelReason, Cancelled};
+use crate::cancel::{CancelKind, Cancelled};
 use crate::cx::{Cx, CxBase};
 use crate::error::{Never, SpawnError, TaskError};
 use crate::mutants::mutant;
@@ -166,53 +166,87 @@ impl OpenRegion {
     }
 
     /// The severity join of body and children (R-REG-5).
-    ///
-    /// A cancel that came from outside is the host's own, so it is handed on as a token of the host; a
-    /// cancel that began in here is foreign data to the host.
-    #[inline(never)]
     fn outcome<T, E: TaskError>(&self, body: BodyEnd<T, E>, ending: &mut Ending) -> Result<T, E> {
-        if let Some(payload) = ending.take_panic() {
-            return Err(E::from(ChildEnded::Panicked(payload)));
-        }
-        let host = self.scope.task().observer();
-        // `ScopeDone` is asked of background children once the body is gone: no body ever saw it.
-        let asked_body = |reason: &&CancelReason| reason.kind() != CancelKind::ScopeDone;
-        let own = self.core.word.reason();
-        let own = own.and_then(|reason| reason.chain().find(asked_body).cloned());
-        let own_outside = own.clone().filter(super::report::comes_from_outside);
-        let cancelled_inside = |own: Option<CancelReason>| match own {
-            Some(reason) => E::from(ChildEnded::Cancelled(reason)),
-            None => E::from(ChildEnded::Failed),
+        let kind = match &body {
+            BodyEnd::Returned(Ok(_)) => BodyKind::Value,
+            BodyEnd::Returned(Err(error)) => match error.cancelled() {
+                Some(token) if token.observer() == self.scope.task().observer() => {
+                    BodyKind::Observed
+                }
+                _ => BodyKind::Error,
+            },
+            BodyEnd::Forced => BodyKind::Forced,
         };
-        match body {
-            BodyEnd::Returned(Ok(value)) => {
-                if let Some(reason) = ending.take_cancelled() {
-                    return Err(E::from(Cancelled::new(reason, host)));
-                }
-                ending.take_error().map_or(Ok(value), Err)
-            }
-            BodyEnd::Returned(Err(error)) => {
-                let observed = error
-                    .cancelled()
-                    .is_some_and(|token| token.observer() == host);
-                if !observed {
-                    // A plain error of the body: it stands unless a child's cancel outweighs it.
-                    return Err(match ending.take_cancelled() {
-                        Some(reason) => E::from(Cancelled::new(reason, host)),
-                        None => error,
-                    });
-                }
-                if own.is_none() || own_outside.is_some() {
-                    return Err(error);
-                }
-                Err(ending.take_error().unwrap_or_else(|| cancelled_inside(own)))
-            }
-            BodyEnd::Forced => Err(match own_outside {
-                Some(reason) => E::from(Cancelled::new(reason, host)),
-                None => ending.take_error().unwrap_or_else(|| cancelled_inside(own)),
-            }),
+        let verdict = self.verdict(kind, ending);
+        if let Verdict::Cancelled(token) = verdict {
+            return Err(E::from(token));
+        }
+        if let (Verdict::Child | Verdict::ChildOr(_), Some(error)) = (&verdict, ending.take_error())
+        {
+            return Err(error);
+        }
+        match (verdict, body) {
+            (Verdict::Ended(ended) | Verdict::ChildOr(ended), _) => Err(E::from(ended)),
+            (_, BodyEnd::Returned(result)) => result,
+            (_, BodyEnd::Forced) => Err(E::from(ChildEnded::Failed)),
         }
     }
+
+    /// A cancel that came from outside is the host's own, so it is handed on as a token of the host; a
+    /// cancel that began in here is foreign data to the host.
+    fn verdict(&self, body: BodyKind, ending: &mut Ending) -> Verdict {
+        if let Some(payload) = ending.take_panic() {
+            return Verdict::Ended(ChildEnded::Panicked(payload));
+        }
+        let token =
+            |reason| Verdict::Cancelled(Cancelled::new(reason, self.scope.task().observer()));
+        if matches!(body, BodyKind::Value | BodyKind::Error) {
+            // What the body returned stands unless a child's cancel outweighs it, or, against a value, an error.
+            return match (ending.take_cancelled(), body) {
+                (Some(reason), _) => token(reason),
+                (None, BodyKind::Value) => Verdict::Child,
+                (None, _) => Verdict::Body,
+            };
+        }
+        // `ScopeDone` is asked of background children once the body is gone: no body ever saw it.
+        let own = self.core.word.reason();
+        let own = own.as_ref().and_then(|reason| {
+            let mut chain = reason.chain();
+            chain.find(|reason| reason.kind() != CancelKind::ScopeDone)
+        });
+        let is_outside = own.is_some_and(super::report::comes_from_outside);
+        match (own, body) {
+            (Some(reason), BodyKind::Forced) if is_outside => token(reason.clone()),
+            (Some(reason), _) if !is_outside => {
+                Verdict::ChildOr(ChildEnded::Cancelled(reason.clone()))
+            }
+            (None, BodyKind::Forced) => Verdict::ChildOr(ChildEnded::Failed),
+            _ => Verdict::Body,
+        }
+    }
+}
+
+/// How a body ended, without its types.
+#[derive(Clone, Copy)]
+enum BodyKind {
+    Value,
+    /// An error of its own.
+    Error,
+    /// The token of the host's own cancel.
+    Observed,
+    Forced,
+}
+
+/// What decides the outcome of a region.
+enum Verdict {
+    /// What the body returned.
+    Body,
+    /// The first child's error, or what the body returned.
+    Child,
+    /// The first child's error, or this.
+    ChildOr(ChildEnded),
+    Cancelled(Cancelled),
+    Ended(ChildEnded),
 }
 
 impl Drop for OpenRegion {

@@ -171,9 +171,14 @@ pub struct TaskOptions {
 }
 
 impl TaskOptions {
+    const DEFAULT: Self = Self {
+        name: None,
+        budget: Budget::INFINITE,
+    };
+
     /// The defaults: no name, the region's limits.
     pub fn new() -> Self {
-        Self::default()
+        Self::DEFAULT
     }
 
     /// A name for dumps and reports; it has no meaning to the kernel.
@@ -228,7 +233,7 @@ impl<E: TaskError> Region<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_with(TaskOptions::new(), f)
+        self.spawn_as(&TaskOptions::DEFAULT, f)
     }
 
     /// [`spawn`](Self::spawn) with a name or limits.
@@ -244,6 +249,14 @@ impl<E: TaskError> Region<E> {
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
+    {
+        self.spawn_as(&options, f)
+    }
+
+    fn spawn_as<T, F, Fut>(&self, options: &TaskOptions, f: F) -> Result<Task<T, E>, SpawnError>
+    where
+        F: FnOnce(Cx<E>) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
     {
         self.cx.assert_own();
         let admitted = Admission::ask(&self.core, FOREGROUND)?;
@@ -262,7 +275,7 @@ impl<E: TaskError> Region<E> {
     {
         self.cx.assert_own();
         let admitted = Admission::ask(&self.core, BACKGROUND)?;
-        drop(admitted.spawn(self.cx.next_path(), TaskOptions::new(), f)?);
+        drop(admitted.spawn(self.cx.next_path(), &TaskOptions::DEFAULT, f)?);
         Ok(())
     }
 
@@ -352,7 +365,7 @@ impl<E: TaskError> Spawner<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_with(TaskOptions::new(), f)
+        self.spawn_as(&TaskOptions::DEFAULT, f)
     }
 
     /// [`spawn`](Self::spawn) with a name or limits.
@@ -369,6 +382,14 @@ impl<E: TaskError> Spawner<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
+        self.spawn_as(&options, f)
+    }
+
+    fn spawn_as<T, F, Fut>(&self, options: &TaskOptions, f: F) -> Result<Task<T, E>, SpawnError>
+    where
+        F: FnOnce(Cx<E>) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
         let admitted = Admission::ask(&self.core, FOREGROUND)?;
         admitted.spawn(self.next_path(), options, f)
     }
@@ -383,7 +404,7 @@ impl<E: TaskError> Spawner<E> {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
         let admitted = Admission::ask(&self.core, BACKGROUND)?;
-        drop(admitted.spawn(self.next_path(), TaskOptions::new(), f)?);
+        drop(admitted.spawn(self.next_path(), &TaskOptions::DEFAULT, f)?);
         Ok(())
     }
 
@@ -478,7 +499,7 @@ where
     Fut: Future<Output = Result<T, E>>,
 {
     let admitted = Admission::ask(core, LOCAL)?;
-    let task = admitted.spawn(path, TaskOptions::new(), |cx| f(LocalCx::new(cx)))?;
+    let task = admitted.spawn(path, &TaskOptions::DEFAULT, |cx| f(LocalCx::new(cx)))?;
     Ok(run::local(task))
 }
 
@@ -510,7 +531,7 @@ impl<'a> Admission<'a> {
     fn spawn<T, E, Fut>(
         self,
         path: PathId,
-        options: TaskOptions,
+        options: &TaskOptions,
         make: impl FnOnce(Cx<E>) -> Fut,
     ) -> Result<Task<T, E>, SpawnError>
     where
@@ -520,7 +541,7 @@ impl<'a> Admission<'a> {
         let budget = self.core.budget.meet(options.budget);
         let with = self.construction(path, &budget);
         let spawned = run::spawn(with, |task| {
-            born(&task, &options, &budget);
+            born(&task, options, &budget);
             make(Cx::new(CxBase::new(task, None)))
         });
         spawned.map_err(|make| {
