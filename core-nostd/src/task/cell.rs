@@ -243,7 +243,7 @@ impl Header {
 
     #[inline]
     pub(crate) fn is_traced(&self) -> bool {
-        self.has(TRACED)
+        cfg!(feature = "trace") && self.has(TRACED)
     }
 
     #[inline]
