@@ -92,7 +92,7 @@ impl Driver {
         sink: Option<Sink>,
     ) -> Self {
         let leak_response = config.leak_response;
-        let capabilities = Arc::new(config.capabilities.clone());
+        let capabilities = Arc::clone(&config.capabilities);
         let kernel = Arc::new(Kernel::new(platform, executor, config, sink));
         let settings = Settings {
             policy: Policy::CollectAll,

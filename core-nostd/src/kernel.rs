@@ -58,7 +58,7 @@ pub struct Config {
     /// tick only groups them.
     pub timer_tick: Duration,
     /// What the root region holds; see [`grant`](Self::grant).
-    pub(crate) capabilities: Capabilities,
+    pub(crate) capabilities: Arc<Capabilities>,
 }
 
 impl Config {
@@ -66,7 +66,7 @@ impl Config {
     /// platform hands out what it can do.
     #[must_use]
     pub fn grant<C: Capability>(mut self, authority: C) -> Self {
-        self.capabilities.grant(authority);
+        Arc::make_mut(&mut self.capabilities).grant(authority);
         self
     }
 }
@@ -82,7 +82,7 @@ impl Default for Config {
             leak_response: LeakResponse::Log,
             check_foreign_cx: cfg!(debug_assertions),
             timer_tick: Duration::from_micros(1),
-            capabilities: Capabilities::root(),
+            capabilities: Arc::new(Capabilities::root()),
         }
     }
 }

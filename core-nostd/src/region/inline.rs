@@ -91,10 +91,7 @@ impl OpenRegion {
             path.as_u64(),
             || parent.path.as_u64(),
         );
-        if kernel.is_traced() {
-            options.trace_edits(&kernel, path);
-        }
-        let settings = options.resolve(&parent);
+        let settings = options.resolve(&parent, path);
         let deadline = settings.budget.deadline;
         let own_deadline = deadline.filter(|_| deadline != parent.budget.deadline);
         let core = RegionCore::new(kernel, path, Some(parent), settings);

@@ -54,15 +54,44 @@ pub struct RegionOptions {
     policy: Policy,
     budget: Budget,
     leak_response: Option<LeakResponse>,
-    edits: alloc::vec::Vec<CapabilityEdit>,
+    edits: Option<Arc<dyn EditCapabilities>>,
 }
 
-/// One change of the set of capabilities, in the order of the builder's calls.
-#[derive(Clone)]
-struct CapabilityEdit {
+/// A change of the set of capabilities, and those before it. Behind a pointer that the first change makes:
+/// programs without any leave the code that copies and changes sets out.
+trait EditCapabilities: Send + Sync {
+    /// Changes the set, and tells the trace of `region` what was granted or denied, in the order of the
+    /// builder's calls.
+    fn edit(&self, set: &mut Capabilities, region: PathId, kernel: &Kernel);
+
+    fn edited(&self, set: &Capabilities, region: PathId, kernel: &Kernel) -> Arc<Capabilities> {
+        let mut set = set.edited();
+        self.edit(&mut set, region, kernel);
+        Arc::new(set)
+    }
+}
+
+struct Edit<F> {
+    before: Option<Arc<dyn EditCapabilities>>,
     name: &'static str,
     is_granted: bool,
-    apply: Arc<dyn Fn(&mut Capabilities) + Send + Sync>,
+    apply: F,
+}
+
+impl<F: Fn(&mut Capabilities) + Send + Sync> EditCapabilities for Edit<F> {
+    fn edit(&self, set: &mut Capabilities, region: PathId, kernel: &Kernel) {
+        if let Some(before) = &self.before {
+            before.edit(set, region, kernel);
+        }
+        (self.apply)(set);
+        // The region is the actor: this is what it may do, not what somebody did.
+        let kind = if self.is_granted {
+            EventKind::CapabilityUsed
+        } else {
+            EventKind::CapabilityDenied
+        };
+        kernel.emit(kind, region, hash_name(self.name), || 0);
+    }
 }
 
 impl RegionOptions {
@@ -91,47 +120,36 @@ impl RegionOptions {
     }
 
     /// Takes a capability away, for the region and everything below it.
-    pub fn deny<C: Capability>(mut self) -> Self {
-        self.edits.push(CapabilityEdit {
-            name: C::NAME,
-            is_granted: false,
-            apply: Arc::new(Capabilities::deny::<C>),
-        });
-        self
+    pub fn deny<C: Capability>(self) -> Self {
+        self.edit(C::NAME, false, Capabilities::deny::<C>)
     }
 
     /// Gives the region a capability of yours.
-    pub fn grant<C: Capability + Clone>(mut self, authority: C) -> Self {
-        self.edits.push(CapabilityEdit {
-            name: C::NAME,
-            is_granted: true,
-            apply: Arc::new(move |set| set.grant(authority.clone())),
-        });
+    pub fn grant<C: Capability + Clone>(self, authority: C) -> Self {
+        self.edit(C::NAME, true, move |set: &mut Capabilities| {
+            set.grant(authority.clone());
+        })
+    }
+
+    fn edit<F>(mut self, name: &'static str, is_granted: bool, apply: F) -> Self
+    where
+        F: Fn(&mut Capabilities) + Send + Sync + 'static,
+    {
+        let before = self.edits.take();
+        self.edits = Some(Arc::new(Edit {
+            before,
+            name,
+            is_granted,
+            apply,
+        }));
         self
     }
 
-    /// Tells the trace what was granted or denied, in order.
-    fn trace_edits(&self, kernel: &Kernel, region: PathId) {
-        for edit in &self.edits {
-            // The region is the actor: this is what it may do, not what somebody did.
-            let kind = if edit.is_granted {
-                EventKind::CapabilityUsed
-            } else {
-                EventKind::CapabilityDenied
-            };
-            kernel.emit(kind, region, hash_name(edit.name), || 0);
-        }
-    }
-
-    pub(crate) fn resolve(self, parent: &RegionCore) -> Settings {
-        let capabilities = if self.edits.is_empty() {
-            Arc::clone(&parent.capabilities)
-        } else {
-            let mut set = parent.capabilities.edited();
-            for edit in &self.edits {
-                (edit.apply)(&mut set);
-            }
-            Arc::new(set)
+    /// The settings of the region `path` inside `parent`.
+    pub(crate) fn resolve(self, parent: &RegionCore, path: PathId) -> Settings {
+        let capabilities = match self.edits {
+            None => Arc::clone(&parent.capabilities),
+            Some(edits) => edits.edited(&parent.capabilities, path, &parent.kernel),
         };
         Settings {
             policy: self.policy,
