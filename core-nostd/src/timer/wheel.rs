@@ -69,7 +69,6 @@
 //! that bucket. Memory is one entry for each timer of the highest number ever live at once, one for
 //! each slot retired after 2^32 timers, and 256 bytes for each level that was ever used.
 
-use alloc::vec;
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
@@ -192,12 +191,9 @@ impl Roots {
             OVERFLOW => LEVELS,
             bucket => bucket / BUCKETS + 1,
         };
-        // The highest comes last, so if it is there, all are.
-        if self.levels[levels - 1].is_empty() {
-            for level in &mut self.levels[..levels] {
-                if level.is_empty() {
-                    *level = vec![NONE; BUCKETS];
-                }
+        for level in self.levels.iter_mut().take(levels) {
+            if level.is_empty() {
+                level.resize(BUCKETS, NONE);
             }
         }
     }
