@@ -38,7 +38,6 @@ impl Budget {
 
     /// The tighter of both limits in each component, and the higher priority.
     #[must_use]
-    #[inline]
     pub fn meet(self, other: Self) -> Self {
         Self {
             deadline: tighter(self.deadline, other.deadline),
@@ -94,8 +93,9 @@ impl Default for Budget {
 }
 
 fn tighter<L: Ord>(a: Option<L>, b: Option<L>) -> Option<L> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
+    match (&a, &b) {
+        (Some(old), Some(new)) if new < old => b,
+        (Some(_), _) => a,
+        (None, _) => b,
     }
 }

@@ -102,27 +102,32 @@ impl fmt::Display for CancelKind {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CleanupBudgets {
-    numerator: u32,
-    denominator: u32,
+    /// What the shortest budget has, in nanoseconds. The others are multiples of it.
+    unit: u64,
 }
+
+/// The shortest budget by default: a millisecond.
+const UNIT: u64 = 1_000_000;
 
 impl Default for CleanupBudgets {
     fn default() -> Self {
-        Self {
-            numerator: 1,
-            denominator: 1,
-        }
+        Self { unit: UNIT }
     }
 }
 
 impl CleanupBudgets {
-    /// `numerator / denominator` of the defaults; a denominator of zero counts as one. At most a
-    /// thousand times the defaults, at least a nanosecond each.
+    /// `numerator / denominator` of the defaults, rounded down to what makes the shortest one whole
+    /// nanoseconds; a denominator of zero counts as one. At most a thousand times the defaults, and the
+    /// shortest one at least a nanosecond.
     #[must_use]
     pub const fn scaled(self, numerator: u32, denominator: u32) -> Self {
+        let denominator = if denominator == 0 { 1 } else { denominator };
         Self {
-            numerator,
-            denominator: if denominator == 0 { 1 } else { denominator },
+            unit: match UNIT * numerator as u64 / denominator as u64 {
+                0 => 1,
+                unit if unit > 1_000 * UNIT => 1_000 * UNIT,
+                unit => unit,
+            },
         }
     }
 
@@ -130,21 +135,19 @@ impl CleanupBudgets {
     /// `ScopeDone`, 1 s for `FailFast`, `RaceLost` and `ParentCancelled`, 500 ms for `Shutdown` and
     /// 1 ms for `Poisoned`.
     pub const fn of(self, kind: CancelKind) -> Duration {
-        let millis: u64 = match kind {
+        Duration::from_nanos(self.nanos_of(kind))
+    }
+
+    /// [`of`](Self::of) in nanoseconds, without the division that a `Duration` costs.
+    pub(crate) const fn nanos_of(self, kind: CancelKind) -> u64 {
+        let units = match kind {
             CancelKind::User => 5_000,
             CancelKind::Timeout | CancelKind::ScopeDone => 2_000,
             CancelKind::FailFast | CancelKind::RaceLost | CancelKind::ParentCancelled => 1_000,
             CancelKind::Shutdown => 500,
             CancelKind::Poisoned => 1,
         };
-        let default = millis * 1_000_000;
-        let scaled = default.saturating_mul(self.numerator as u64) / self.denominator as u64;
-        let most = default * 1_000;
-        Duration::from_nanos(match scaled {
-            0 => 1,
-            scaled if scaled > most => most,
-            scaled => scaled,
-        })
+        self.unit * units
     }
 }
 
@@ -170,11 +173,12 @@ impl CancelReason {
         at: Time,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
+        let message = message.into();
         Self(Arc::new(Node {
             kind,
             origin,
             at,
-            message: message.into(),
+            message,
             cause: None,
             truncated: false,
         }))
@@ -220,42 +224,46 @@ impl CancelReason {
         self.chain().count()
     }
 
-    /// The same request with `cause`, in a chain of at most `depth_max` links.
-    fn caused_by(&self, cause: &Self, depth_max: usize) -> Self {
-        if self.cause().is_none() && cause.depth() < depth_max {
-            return Self(Arc::new(Node {
-                kind: self.kind(),
-                origin: self.origin(),
-                at: self.at(),
-                message: self.0.message.clone(),
-                cause: Some(cause.clone()),
-                truncated: false,
-            }));
-        }
-        let links: Vec<&Self> = self.chain().take(1).chain(cause.chain()).collect();
-        self.chained(&links, depth_max)
+    /// The same request with other causes.
+    fn with_cause(&self, cause: Option<Self>, truncated: bool) -> Self {
+        Self(Arc::new(Node {
+            kind: self.kind(),
+            origin: self.origin(),
+            at: self.at(),
+            message: self.0.message.clone(),
+            cause,
+            truncated,
+        }))
     }
 
-    /// `links`, latest first, as one chain of at most `depth_max`: the latest ones and the very first
-    /// survive.
-    fn chained(&self, links: &[&Self], depth_max: usize) -> Self {
+    /// This request, its causes, and below them `below`, which is where it came from; links that both know are
+    /// told once. Of more than `depth_max` links the latest ones and the very first survive.
+    fn over(&self, below: Option<&Self>, depth_max: usize) -> Self {
         let keep = depth_max.max(2);
+        if self.cause().is_none() && below.is_none_or(|below| below.depth() < keep) {
+            return self.with_cause(below.cloned(), self.0.truncated);
+        }
+        let mut links = Vec::new();
+        for link in self.chain() {
+            let told = |below: &Self| below.chain().any(|other| other.is_same_request(link));
+            if links.is_empty() || !below.is_some_and(told) {
+                links.push(link);
+            }
+        }
+        let mut next = below;
+        while let Some(link) = next {
+            links.push(link);
+            next = link.cause();
+        }
         let truncates = links.len() > keep;
         let mut chain: Option<Self> = None;
-        for (index, link) in links.iter().enumerate().rev() {
-            let first_origin = index == links.len() - 1;
-            if truncates && !first_origin && index >= keep - 1 {
+        while let Some(link) = links.pop() {
+            let index = links.len();
+            if truncates && chain.is_some() && index >= keep - 1 {
                 continue;
             }
             let cut_below = truncates && index == keep - 2;
-            chain = Some(Self(Arc::new(Node {
-                kind: link.kind(),
-                origin: link.origin(),
-                at: link.at(),
-                message: link.0.message.clone(),
-                truncated: cut_below || link.0.truncated,
-                cause: chain,
-            })));
+            chain = Some(link.with_cause(chain, cut_below || link.0.truncated));
         }
         chain.unwrap_or_else(|| self.clone())
     }
@@ -269,27 +277,21 @@ impl CancelReason {
         request: Self,
         depth_max: usize,
     ) -> Option<Self> {
-        // A request that brings its own causes keeps them, and what was in force stays below them: that
-        // is where this one came from. Links that both know are told once.
-        let over = |below: Option<&Self>| {
-            let below: Vec<&Self> = below.map_or_else(Vec::new, |below| below.chain().collect());
-            let known = |link: &Self| below.iter().any(|other| other.is_same_request(link));
-            let mut links: Vec<&Self> = request.chain().take(1).collect();
-            links.extend(request.chain().skip(1).filter(|link| !known(link)));
-            links.extend(&below);
-            request.chained(&links, depth_max)
-        };
         let Some(current) = current else {
             let fits = request.depth() <= depth_max.max(2);
-            return Some(if fits { request } else { over(None) });
+            return Some(if fits {
+                request
+            } else {
+                request.over(None, depth_max)
+            });
         };
         let (old, new) = (current.kind().rank(), request.kind().rank());
         if new > old {
-            return Some(over(Some(current)));
+            return Some(request.over(Some(current), depth_max));
         }
         // Of two equals only one is told, but what led up to them stays.
         let earlier = (request.at(), request.origin()) < (current.at(), current.origin());
-        (new == old && earlier).then(|| over(current.cause()))
+        (new == old && earlier).then(|| request.over(current.cause(), depth_max))
     }
 
     fn is_same_request(&self, other: &Self) -> bool {
@@ -313,7 +315,7 @@ impl CancelReason {
             self.at(),
             "what is around it was cancelled",
         )
-        .caused_by(self, CAUSE_DEPTH_MAX)
+        .over(Some(self), CAUSE_DEPTH_MAX)
     }
 }
 
@@ -565,7 +567,7 @@ mod tests {
     /// A chain of `depth` links, the first at time 0.
     fn deep(depth: usize) -> CancelReason {
         (1..depth).fold(reason(CancelKind::User, 0, 0), |cause, at| {
-            reason(CancelKind::User, at as u64, 0).caused_by(&cause, usize::MAX)
+            reason(CancelKind::User, at as u64, 0).over(Some(&cause), usize::MAX)
         })
     }
 
@@ -573,7 +575,7 @@ mod tests {
     fn a_bounded_chain_stays_bounded_however_often_it_grows() {
         let mut chain = deep(1);
         for at in 1..100 {
-            chain = reason(CancelKind::User, at, 0).caused_by(&chain, CAUSE_DEPTH_MAX);
+            chain = reason(CancelKind::User, at, 0).over(Some(&chain), CAUSE_DEPTH_MAX);
         }
         assert_eq!(chain.depth(), CAUSE_DEPTH_MAX);
         let times: Vec<u64> = chain.chain().map(|link| link.at().as_nanos()).collect();

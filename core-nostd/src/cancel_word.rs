@@ -25,26 +25,19 @@ impl Default for CancelWord {
     fn default() -> Self {
         Self {
             word: AtomicU32::new(0),
-            detail: Mutex::new(Detail::default()),
+            detail: Mutex::new(Detail {
+                reason: None,
+                force_at: Time::MAX,
+            }),
         }
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Detail {
     reason: Option<CancelReason>,
-    force_at: Option<Time>,
-}
-
-/// A request that changed something.
-#[derive(Debug)]
-pub struct Accepted {
-    /// The reason in force now.
-    pub reason: CancelReason,
-    /// When the cleanup budget is spent.
-    pub force_at: Time,
-    /// Nothing had asked before.
-    pub first: bool,
+    /// [`Time::MAX`] while nothing asked.
+    force_at: Time,
 }
 
 impl CancelWord {
@@ -74,46 +67,33 @@ impl CancelWord {
         self.detail.lock().reason.clone()
     }
 
-    /// When the cleanup budget is spent.
-    pub fn force_at(&self) -> Option<Time> {
+    /// When the cleanup budget is spent; [`Time::MAX`] if nothing asked.
+    pub fn force_at(&self) -> Time {
         self.detail.lock().force_at
     }
 
-    /// Asks. `None`: the request was no stronger than what was asked before, and changed nothing.
+    /// Asks, and says when the cleanup budget is spent. `None`: the request was no stronger than what was asked
+    /// before, and changed nothing.
     ///
     /// A stronger request meets the remaining cleanup budget, never re-arms it; `limit` is what an
-    /// ancestor has left.
-    pub fn request(
-        &self,
-        request: CancelReason,
-        limit: Option<Time>,
-        config: &Config,
-    ) -> Option<Accepted> {
-        let budget = config.cleanup.of(request.kind());
-        let budget_ends = request.at().saturating_add(budget);
+    /// ancestor has left, or [`Time::MAX`].
+    pub fn request(&self, request: CancelReason, limit: Time, config: &Config) -> Option<Time> {
+        let budget = config.cleanup.nanos_of(request.kind());
+        let budget_ends = request.at().saturating_add_nanos(budget);
         let mut detail = self.detail.lock();
-        let first = detail.reason.is_none();
         let reason = if mutant!(WeakerReplaces) {
             request
         } else {
             CancelReason::strengthen(detail.reason.as_ref(), request, config.cause_depth_max)?
         };
-        let force_at = [detail.force_at, limit, Some(budget_ends)]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(budget_ends);
-        detail.reason = Some(reason.clone());
-        detail.force_at = Some(force_at);
+        let force_at = budget_ends.min(detail.force_at).min(limit);
         let forced = self.word.load(Ordering::Relaxed) & FORCED;
+        let word = reason.kind() as u32 | forced;
+        detail.reason = Some(reason);
+        detail.force_at = force_at;
         // Release: whoever sees the word finds the reason. Stored before any member is told.
-        self.word
-            .store(reason.kind() as u32 | forced, Ordering::Release);
-        Some(Accepted {
-            reason,
-            force_at,
-            first,
-        })
+        self.word.store(word, Ordering::Release);
+        Some(force_at)
     }
 
     /// The cleanup budget is spent. `false`: nothing was asked, or it was marked before.

@@ -19,8 +19,8 @@ use crate::object::ObjectId;
 use crate::obligation::{Entry, ObligationKind, ObligationToken};
 use crate::path::PathId;
 use crate::region::{
-    Capability, Entropy, Io, LocalRegion, Region, RegionCore, RegionOptions, RegionReport, Timing,
-    Tracing, hash_name, run_inline,
+    Capability, LocalRegion, Own, Region, RegionCore, RegionOptions, RegionReport, hash_name,
+    run_inline,
 };
 use crate::scope::Scope;
 use crate::task::{Phase, TaskRef};
@@ -160,9 +160,9 @@ impl CxBase {
     /// The runtime's clock.
     ///
     /// # Errors
-    /// [`CapabilityDenied`] without the capability [`Timing`].
+    /// [`CapabilityDenied`] without the capability [`Timing`](crate::Timing).
     pub fn now(&self) -> Result<Time, CapabilityDenied> {
-        self.require::<Timing>()?;
+        self.require(Own::Timing)?;
         Ok(self.task.region.kernel.now())
     }
 
@@ -170,9 +170,9 @@ impl CxBase {
     /// not on the schedule.
     ///
     /// # Errors
-    /// [`CapabilityDenied`] without the capability [`Entropy`].
+    /// [`CapabilityDenied`] without the capability [`Entropy`](crate::Entropy).
     pub fn random_u64(&self) -> Result<u64, CapabilityDenied> {
-        self.require::<Entropy>()?;
+        self.require(Own::Entropy)?;
         Ok(self.task.region.kernel.random(self.next_path()))
     }
 
@@ -249,42 +249,48 @@ impl CxBase {
     /// # Errors
     /// [`CapabilityDenied`], before any effect, if it was never granted or was denied on the way.
     pub fn capability<C: Capability>(&self) -> Result<&C, CapabilityDenied> {
-        let region = self.region_core();
-        let found = region.capabilities.find::<C>();
-        let kind = match found {
-            Ok(_) => EventKind::CapabilityUsed,
-            Err(_) => EventKind::CapabilityDenied,
-        };
-        self.task
-            .region
-            .kernel
-            .emit(kind, self.task.path, hash_name(C::NAME), || {
-                region.path.as_u64()
-            });
+        let found = self.region_core().capabilities.find::<C>();
+        self.trace_look_up(C::NAME, found.is_ok());
         found
     }
 
-    /// [`capability`](Self::capability) for the core's own: traced only when refused, or where the
-    /// set differs from the root's.
-    fn require<C: Capability>(&self) -> Result<(), CapabilityDenied> {
+    /// Whether the surrounding region holds one of the core's own capabilities: traced only when refused, or
+    /// where the set differs from the root's.
+    fn require(&self, own: Own) -> Result<(), CapabilityDenied> {
         self.assert_own();
         let held = &self.region_core().capabilities;
-        if held.is_edited() || held.find::<C>().is_err() {
-            self.capability::<C>()?;
+        let found = held.check(own);
+        if held.is_edited() || found.is_err() {
+            self.trace_look_up(own.name(), found.is_ok());
         }
-        Ok(())
+        found
+    }
+
+    fn trace_look_up(&self, name: &str, is_held: bool) {
+        let kernel = &self.task.region.kernel;
+        if !kernel.is_traced() {
+            return;
+        }
+        let kind = if is_held {
+            EventKind::CapabilityUsed
+        } else {
+            EventKind::CapabilityDenied
+        };
+        kernel.emit(kind, self.task.path, hash_name(name), || {
+            self.region_core().path.as_u64()
+        });
     }
 
     pub(crate) fn require_timing(&self) -> Result<(), CapabilityDenied> {
-        self.require::<Timing>()
+        self.require(Own::Timing)
     }
 
     /// Reserves a host operation: the surrounding region does not close before it is resolved.
     ///
     /// # Errors
-    /// [`CapabilityDenied`] without the capability [`Io`].
+    /// [`CapabilityDenied`] without the capability [`Io`](crate::Io).
     pub fn io_op(&self) -> Result<ObligationToken, CapabilityDenied> {
-        self.require::<Io>()?;
+        self.require(Own::Io)?;
         self.enter_obligation(ObligationKind::IoOp)
             .ok_or(CapabilityDenied {
                 capability: "io: the ledger is full",
@@ -311,9 +317,9 @@ impl CxBase {
     /// Writes an event of yours to the trace.
     ///
     /// # Errors
-    /// [`CapabilityDenied`] without the capability [`Tracing`].
+    /// [`CapabilityDenied`] without the capability [`Tracing`](crate::Tracing).
     pub fn trace(&self, code: u64, value: u64) -> Result<(), CapabilityDenied> {
-        self.require::<Tracing>()?;
+        self.require(Own::Tracing)?;
         self.task
             .region
             .kernel
@@ -438,53 +444,59 @@ impl<E: TaskError> Cx<E> {
     /// # Cancel safety
     /// Dropping the future drops the body at once, asks the children to stop and leaves the closing to the
     /// surrounding region (R-OWN-3): nothing is orphaned.
-    pub async fn region<T, F>(&self, f: F) -> Result<T, E>
+    pub fn region<T, F>(&self, f: F) -> impl Future<Output = Result<T, E>>
     where
         F: AsyncFnOnce(&Region<E>) -> Result<T, E>,
     {
-        self.region_of::<E, T, F>(RegionOptions::new(), f).await
+        self.region_of(RegionOptions::new(), f)
     }
 
     /// [`region`](Self::region) with options.
     ///
     /// # Errors
     /// As [`region`](Self::region).
-    pub async fn region_with<T, F>(&self, options: RegionOptions, f: F) -> Result<T, E>
+    pub fn region_with<T, F>(
+        &self,
+        options: RegionOptions,
+        f: F,
+    ) -> impl Future<Output = Result<T, E>>
     where
         F: AsyncFnOnce(&Region<E>) -> Result<T, E>,
     {
-        self.region_of::<E, T, F>(options, f).await
+        self.region_of(options, f)
     }
 
     /// A region with another error type; the caller converts.
     ///
     /// # Errors
     /// As [`region`](Self::region).
-    pub async fn region_of<E2, T, F>(&self, options: RegionOptions, f: F) -> Result<T, E2>
+    pub fn region_of<E2, T, F>(
+        &self,
+        options: RegionOptions,
+        f: F,
+    ) -> impl Future<Output = Result<T, E2>>
     where
         E2: TaskError,
         F: AsyncFnOnce(&Region<E2>) -> Result<T, E2>,
     {
-        run_inline(self, options, async |region| f(&region).await)
-            .await
-            .0
+        run_inline::<_, _, Region<E2>, _, _, _>(self, options, f, |result, _| result)
     }
 
     /// [`region_with`](Self::region_with) that also tells what happened inside.
     ///
     /// # Errors
     /// As [`region`](Self::region), in the first half of the pair.
-    pub async fn region_report<T, F>(
+    pub fn region_report<T, F>(
         &self,
         options: RegionOptions,
         f: F,
-    ) -> (Result<T, E>, RegionReport)
+    ) -> impl Future<Output = (Result<T, E>, RegionReport)>
     where
         F: AsyncFnOnce(&Region<E>) -> Result<T, E>,
     {
-        let inner = run_inline(self, options, async |region| f(&region).await);
-        let (result, ending) = inner.await;
-        (result, ending.into_report())
+        run_inline::<_, _, Region<E>, _, _, _>(self, options, f, |result, ending| {
+            (result, ending.into_report())
+        })
     }
 }
 
@@ -517,29 +529,34 @@ impl<E: TaskError> LocalCx<E> {
         }
     }
 
+    /// The same context for a body with another error.
+    pub(crate) fn retyped<E2: TaskError>(self) -> LocalCx<E2> {
+        LocalCx::new(Cx::new(self.cx.base))
+    }
+
     /// Opens a region whose children may stay on this thread; see [`Cx::region`].
     ///
     /// # Errors
     /// As [`Cx::region`].
-    pub async fn region<T, F>(&self, f: F) -> Result<T, E>
+    pub fn region<T, F>(&self, f: F) -> impl Future<Output = Result<T, E>>
     where
         F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
     {
-        self.region_with(RegionOptions::new(), f).await
+        self.region_with(RegionOptions::new(), f)
     }
 
     /// [`region`](Self::region) with options.
     ///
     /// # Errors
     /// As [`Cx::region`].
-    pub async fn region_with<T, F>(&self, options: RegionOptions, f: F) -> Result<T, E>
+    pub fn region_with<T, F>(
+        &self,
+        options: RegionOptions,
+        f: F,
+    ) -> impl Future<Output = Result<T, E>>
     where
         F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
     {
-        run_inline(&self.cx, options, async |region| {
-            f(&LocalRegion::new(region)).await
-        })
-        .await
-        .0
+        run_inline::<_, _, LocalRegion<E>, _, _, _>(&self.cx, options, f, |result, _| result)
     }
 }

@@ -137,7 +137,7 @@ impl Driver {
         sink: Option<Sink>,
     ) -> Self {
         let leak_response = config.leak_response;
-        let capabilities = Arc::new(config.capabilities.clone());
+        let capabilities = Arc::clone(&config.capabilities);
         let kernel = Arc::new(Kernel::new(platform, executor, config, sink));
         let settings = Settings {
             policy: Policy::CollectAll,
@@ -227,13 +227,7 @@ impl Driver {
         F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
     {
         let root = Arc::clone(&self.root);
-        let ended = borrowed::run(
-            async |cx: LocalCx<E>| cx.region(body).await,
-            |make| spawn_local_in(&root, root.next_path(), make),
-            || turn(self),
-            rest,
-        )?;
-        ended.into_result().and_then(|result| result)
+        borrowed::run(&root, body, || turn(self), rest)
     }
 
     /// Starts `body` as a task on this thread and returns at once: what [`block_on`](Self::block_on) is
@@ -271,8 +265,8 @@ impl Driver {
         let root = &self.root;
         let empty = root.gate.inside().is_empty() || mutant!(ShutdownEarly);
         if root.word.is_cancelled() && empty && root.state() != RegionState::Closed {
-            if root.open_obligations() > 0 && root.word.is_forced() {
-                root.revoke_obligations();
+            if let Some(settle) = root.settle().filter(|_| root.word.is_forced()) {
+                let _ = settle(root, None);
             }
             // Commits under way end by themselves.
             if root.open_obligations() == 0 || mutant!(LeakIgnored) {

@@ -114,6 +114,33 @@ impl TaskError for Error {
     }
 }
 
+/// The error of the kernel's own tasks: they never fail, so there is nothing in it.
+pub(crate) struct Never;
+
+impl From<Cancelled> for Never {
+    fn from(_: Cancelled) -> Self {
+        Self
+    }
+}
+
+impl From<SpawnError> for Never {
+    fn from(_: SpawnError) -> Self {
+        Self
+    }
+}
+
+impl From<ChildEnded> for Never {
+    fn from(_: ChildEnded) -> Self {
+        Self
+    }
+}
+
+impl TaskError for Never {
+    fn cancelled(&self) -> Option<&Cancelled> {
+        None
+    }
+}
+
 /// A child was not spawned, or a scope not opened. What was to run was dropped unpolled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -60,8 +60,8 @@ impl Fiber {
         if self.has_ended {
             return;
         }
-        if let Some(accepted) = self.open.cancel(kind, message) {
-            self.force_at = Some((accepted.force_at, Countdown::default()));
+        if let Some(force_at) = self.open.cancel(kind, message) {
+            self.force_at = Some((force_at, Countdown::default()));
         }
     }
 

@@ -16,10 +16,11 @@ use crate::error::Error;
 use crate::kernel::TimerGuard;
 use crate::mutants::mutant;
 use crate::path::PathId;
+use crate::platform::guarded;
 use crate::region::RegionCore;
 use crate::scope::Scope;
 use crate::sync::atomic::Ordering;
-use crate::task::TaskRef;
+use crate::task::{Header, TaskRef};
 use crate::time::Time;
 use crate::timer::TimerClass;
 use crate::trace::EventKind;
@@ -28,8 +29,11 @@ type FinalizerFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Finalizer = Box<dyn FnOnce(Cx<Error>) -> FinalizerFuture + Send>;
 
 /// Finalizers in the order they were added.
+///
+/// Empty until the first one. That brings the machine that runs them along, behind a pointer, so programs
+/// without finalizers leave it out.
 #[derive(Default)]
-pub(crate) struct Finalizers(Vec<Finalizer>);
+pub(crate) struct Finalizers(Option<Box<dyn Deferred>>);
 
 impl Finalizers {
     /// Adds one and says which number it has.
@@ -38,10 +42,10 @@ impl Finalizers {
         F: FnOnce(Cx<Error>) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.0.push(Box::new(move |cx| -> FinalizerFuture {
+        let list = self.0.get_or_insert_with(|| Box::new(List::default()));
+        list.push(Box::new(move |cx| -> FinalizerFuture {
             Box::pin(finalizer(cx))
-        }));
-        self.0.len() as u64 - 1
+        }))
     }
 
     pub(crate) fn take(&mut self) -> Self {
@@ -49,12 +53,51 @@ impl Finalizers {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
-    /// Drops them unrun: the driver is gone.
-    pub(crate) fn abandon(&mut self) {
-        self.0.clear();
+    /// What runs them inside `task`; `None` if there are none. `home`: the region whose finalizers they are; what
+    /// they open lies in it, with its capabilities. Without one they are the task's.
+    pub(crate) fn start(
+        self,
+        task: &Header,
+        home: Option<&Arc<RegionCore>>,
+    ) -> Option<Box<dyn Run>> {
+        Some(self.0?.start(task, home))
+    }
+}
+
+/// The list behind [`Finalizers`].
+trait Deferred: Send {
+    fn push(&mut self, finalizer: Finalizer) -> u64;
+    fn start(self: Box<Self>, task: &Header, home: Option<&Arc<RegionCore>>) -> Box<dyn Run>;
+}
+
+/// Finalizers under way.
+pub(crate) trait Run: Send {
+    /// Polls the finalizer under way, then the next ones, until one waits or none is left; the region has been
+    /// told how they ended then.
+    fn poll(&mut self, waker: &mut Context<'_>) -> Poll<()>;
+}
+
+#[derive(Default)]
+struct List(Vec<Finalizer>);
+
+impl Deferred for List {
+    fn push(&mut self, finalizer: Finalizer) -> u64 {
+        self.0.push(finalizer);
+        self.0.len() as u64 - 1
+    }
+
+    fn start(self: Box<Self>, task: &Header, home: Option<&Arc<RegionCore>>) -> Box<dyn Run> {
+        Box::new(FinalizerRun {
+            owner: home.map_or(task.path, |region| region.path),
+            task: task.counted(),
+            home: home.cloned(),
+            waiting: *self,
+            current: None,
+            tally: FinalizerTally::default(),
+        })
     }
 }
 
@@ -67,12 +110,12 @@ pub(crate) struct FinalizerTally {
 }
 
 /// Runs a list of finalizers inside the task that polls it.
-pub(crate) struct FinalizerRun {
+struct FinalizerRun {
     task: TaskRef,
     /// The task or region they belong to.
     owner: PathId,
     home: Option<Arc<RegionCore>>,
-    waiting: Finalizers,
+    waiting: List,
     current: Option<Current>,
     tally: FinalizerTally,
 }
@@ -84,40 +127,26 @@ struct Current {
     _timer: TimerGuard,
 }
 
-impl FinalizerRun {
-    pub(crate) fn new(task: TaskRef, owner: PathId, finalizers: Finalizers) -> Self {
-        Self {
-            task,
-            owner,
-            home: None,
-            waiting: finalizers,
-            current: None,
-            tally: FinalizerTally::default(),
-        }
-    }
-
-    /// For the finalizers of a region: what they open lies in it, with its capabilities.
-    pub(crate) fn of_region(mut self, region: Arc<RegionCore>) -> Self {
-        self.home = Some(region);
-        self
-    }
-
-    /// Polls the finalizer under way, then the next ones, until one waits or none is left.
-    pub(crate) fn poll(&mut self, waker: &mut Context<'_>) -> Poll<FinalizerTally> {
+impl Run for FinalizerRun {
+    fn poll(&mut self, waker: &mut Context<'_>) -> Poll<()> {
         let kernel = Arc::clone(&self.task.region.kernel);
         loop {
             let mut current = match self.current.take() {
                 Some(current) => current,
                 None => match self.begin_next(waker) {
                     Some(current) => current,
-                    None => return Poll::Ready(self.tally),
+                    None => {
+                        let region = self.home.as_ref().unwrap_or(&self.task.region);
+                        region.finalizers_done(self.tally);
+                        return Poll::Ready(());
+                    }
                 },
             };
             let mut polled = Poll::Pending;
-            let guarded = kernel.platform.guard(&mut || {
+            let caught = guarded(&*kernel.platform, || {
                 polled = current.future.as_mut().poll(waker);
             });
-            let status = match (guarded, polled) {
+            let status = match (caught, polled) {
                 (Ok(()), Poll::Ready(())) => Status::Finished,
                 (Err(_), _) => Status::Panicked,
                 (Ok(()), Poll::Pending) if kernel.now() >= current.until => Status::Forced,
@@ -129,7 +158,9 @@ impl FinalizerRun {
             self.end(current, status);
         }
     }
+}
 
+impl FinalizerRun {
     /// Calls the newest closure that waits; its panic counts as the finalizer's.
     fn begin_next(&mut self, waker: &Context<'_>) -> Option<Current> {
         let kernel = Arc::clone(&self.task.region.kernel);
@@ -157,12 +188,12 @@ impl FinalizerRun {
             let cx = Cx::new(CxBase::new(self.task.clone(), Some(scope)));
             let mut made = None;
             let mut call = Some((make, cx));
-            let guarded = kernel.platform.guard(&mut || {
+            let caught = guarded(&*kernel.platform, || {
                 if let Some((make, cx)) = call.take() {
                     made = Some(make(cx));
                 }
             });
-            if let (Ok(()), Some(future)) = (guarded, made) {
+            if let (Ok(()), Some(future)) = (caught, made) {
                 let until = kernel.now().saturating_add(kernel.config.finalizer_budget);
                 let timer =
                     TimerGuard::wake_at(&kernel, until, TimerClass::Cancel, waker.waker().clone());
@@ -181,7 +212,7 @@ impl FinalizerRun {
         let Current { index, future, .. } = current;
         let kernel = Arc::clone(&self.task.region.kernel);
         let mut future = Some(future);
-        let dropped = kernel.platform.guard(&mut || drop(future.take()));
+        let dropped = guarded(&*kernel.platform, || drop(future.take()));
         self.record(
             index,
             if dropped.is_ok() {
@@ -223,14 +254,16 @@ impl Drop for FinalizerRun {
             return;
         };
         let interrupted = self.current.take();
-        if interrupted.is_none() && self.waiting.is_empty() {
+        if interrupted.is_none() && self.waiting.0.is_empty() {
             return;
         }
         if let Some(current) = interrupted {
             self.end(current, Status::Forced);
         }
-        let waiting = self.waiting.take();
-        region.with_finalizers(|list| *list = waiting);
+        let waiting = core::mem::take(&mut self.waiting);
+        if !waiting.0.is_empty() {
+            region.with_finalizers(|list| list.0 = Some(Box::new(waiting)));
+        }
         region.finalizers_done(self.tally);
     }
 }

@@ -56,10 +56,11 @@ pub struct Config {
     pub leak_response: LeakResponse,
     /// Whether every use of a `Cx` checks that its own task is being polled (R-OWN-5).
     pub check_foreign_cx: bool,
-    /// The timer wheel's finest step; timers are exact, the tick only groups them.
+    /// The timer wheel's finest step, rounded down to a power of two of nanoseconds; timers are exact, the
+    /// tick only groups them.
     pub timer_tick: Duration,
     /// What the root region holds; see [`grant`](Self::grant).
-    pub(crate) capabilities: Capabilities,
+    pub(crate) capabilities: Arc<Capabilities>,
 }
 
 impl Config {
@@ -67,7 +68,7 @@ impl Config {
     /// platform hands out what it can do.
     #[must_use]
     pub fn grant<C: Capability>(mut self, authority: C) -> Self {
-        self.capabilities.grant(authority);
+        Arc::make_mut(&mut self.capabilities).grant(authority);
         self
     }
 }
@@ -83,7 +84,7 @@ impl Default for Config {
             leak_response: LeakResponse::Log,
             check_foreign_cx: cfg!(debug_assertions),
             timer_tick: Duration::from_micros(1),
-            capabilities: Capabilities::root(),
+            capabilities: Arc::new(Capabilities::root()),
         }
     }
 }
@@ -153,7 +154,7 @@ impl Kernel {
         config: Config,
         sink: Option<Sink>,
     ) -> Self {
-        let tick = u64::try_from(config.timer_tick.as_nanos()).unwrap_or(u64::MAX);
+        let tick = Time::ZERO.saturating_add(config.timer_tick).as_nanos();
         let start = platform.now();
         Self {
             timers: Mutex::new(Wheel::new(
@@ -381,9 +382,9 @@ impl Kernel {
         self.insert_timer(deadline, TimerClass::Cancel, TimerAction::TaskForce(task))
     }
 
-    /// Cancels timers; what they held is dropped outside the lock.
-    pub(crate) fn cancel_timers(&self, keys: impl IntoIterator<Item = Option<TimerKey>>) {
-        for key in keys.into_iter().flatten() {
+    /// Cancels a timer, if there is one; what it held is dropped outside the lock.
+    pub(crate) fn cancel_timer(&self, key: Option<TimerKey>) {
+        if let Some(key) = key {
             let action = self.timers.lock().cancel(key);
             drop(action);
         }
@@ -465,6 +466,6 @@ impl TimerGuard {
 
 impl Drop for TimerGuard {
     fn drop(&mut self) {
-        self.kernel.cancel_timers([Some(self.key)]);
+        self.kernel.cancel_timer(Some(self.key));
     }
 }

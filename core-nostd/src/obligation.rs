@@ -6,9 +6,11 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::task::{Context, Poll};
 
+use crate::kernel::TimerGuard;
 use crate::path::PathId;
-use crate::region::RegionCore;
+use crate::region::{RegionCore, settle_obligations};
 use crate::time::Time;
 
 /// What was reserved.
@@ -56,6 +58,18 @@ pub(crate) struct Ledger {
     slots: Vec<Slot>,
     free: Vec<u32>,
     open: usize,
+    /// Set by the first entry: what is reached only from here is left out of programs that own no obligations.
+    settle: Option<Settle>,
+}
+
+/// How a region ends with its ledger: waits while there is patience, and then gives up on what is open. Called
+/// without the region's lock; `Ready` when nothing is open.
+pub(crate) type Settle = fn(&Arc<RegionCore>, Option<Patience<'_, '_>>) -> Poll<()>;
+
+/// The timer of a wait for obligations, and whom it wakes.
+pub(crate) struct Patience<'a, 'w> {
+    pub(crate) timer: &'a mut Option<TimerGuard>,
+    pub(crate) waker: &'a Context<'w>,
 }
 
 #[derive(Debug, Default)]
@@ -73,16 +87,19 @@ impl Slot {
 }
 
 impl Ledger {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.open == 0
-    }
-
+    /// How many obligations are open.
     pub(crate) fn len(&self) -> usize {
         self.open
     }
 
+    /// How its region ends with it, once it had an entry.
+    pub(crate) fn settle(&self) -> Option<Settle> {
+        self.settle
+    }
+
     /// Enters an obligation; `None` when all 2^32 slots are taken.
     pub(crate) fn enter(&mut self, entry: Entry) -> Option<ObligationId> {
+        self.settle = Some(settle_obligations);
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {

@@ -42,8 +42,8 @@ pub trait Platform: Send + Sync {
 
     /// Runs `run` and reports a panic that came out of it.
     ///
-    /// The kernel makes one call around each poll and each drop of a user's future. The default
-    /// is for targets where a panic does not unwind: there the panic handler has the last word.
+    /// The kernel makes one call around each poll and each drop of a user's future, in programs whose panics
+    /// unwind. Where they abort the panic handler has the last word, and nothing is called.
     fn guard(&self, run: &mut dyn FnMut()) -> Result<(), PanicPayload> {
         run();
         Ok(())
@@ -54,5 +54,16 @@ pub trait Platform: Send + Sync {
     /// Called outside every lock, never from an interrupt handler.
     fn report(&self, diagnostic: &crate::diagnostic::Diagnostic) {
         let _ = diagnostic;
+    }
+}
+
+/// Runs `run` under the platform's guard, where there are panics to catch.
+#[inline]
+pub(crate) fn guarded(platform: &dyn Platform, mut run: impl FnMut()) -> Result<(), PanicPayload> {
+    if cfg!(panic = "unwind") {
+        platform.guard(&mut run)
+    } else {
+        run();
+        Ok(())
     }
 }

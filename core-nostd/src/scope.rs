@@ -8,7 +8,7 @@
 use alloc::sync::Arc;
 
 use crate::cancel::{CancelKind, CancelReason};
-use crate::cancel_word::{Accepted, CancelWord};
+use crate::cancel_word::CancelWord;
 use crate::cx::CxBase;
 use crate::error::SpawnError;
 use crate::kernel::Config;
@@ -95,32 +95,27 @@ impl Scope {
         &self,
         task: &TaskRef,
         reason: CancelReason,
-        limit: Option<Time>,
-    ) -> Option<Accepted> {
+        limit: Time,
+    ) -> Option<Time> {
         let kernel = &task.region.kernel;
         if let (ScopeKind::Region, Some(region)) = (&self.kind, &self.home) {
             region.request_cancel(reason, limit);
             return None;
         }
         let kind = reason.kind();
-        let accepted = self.word.request(reason, limit, &kernel.config)?;
+        let force_at = self.word.request(reason, limit, &kernel.config)?;
         kernel.emit(
             EventKind::CancelRequested,
             self.path,
             self.path.as_u64(),
             || kind as u64,
         );
-        Some(accepted)
+        Some(force_at)
     }
 
     /// Takes over what is asked of the scope's surroundings: of its parent scope, or, at the top,
     /// of the task (`own`). Masks, and what lies below them, take over nothing.
-    pub(crate) fn pull(
-        &self,
-        own: Option<&CancelReason>,
-        own_limit: Option<Time>,
-        config: &Config,
-    ) {
+    pub(crate) fn pull(&self, own: Option<&CancelReason>, own_limit: Time, config: &Config) {
         if matches!(self.kind, ScopeKind::Mask) && !mutant!(MaskLeaky) {
             return;
         }
@@ -244,16 +239,16 @@ impl OpenScope {
     }
 
     /// Asks the scope to stop and passes that on to the scopes inside it.
-    pub(crate) fn cancel(&self, kind: CancelKind, message: &'static str) -> Option<Accepted> {
+    pub(crate) fn cancel(&self, kind: CancelKind, message: &'static str) -> Option<Time> {
         let reason = CancelReason::new(
             kind,
             self.scope.path,
             self.task.region.kernel.now(),
             message,
         );
-        let accepted = self.scope.request(&self.task, reason, None);
+        let force_at = self.scope.request(&self.task, reason, Time::MAX);
         self.push_down();
-        accepted
+        force_at
     }
 
     /// Passes this scope's state on to the scopes below it. Parents come before children in the
@@ -262,7 +257,7 @@ impl OpenScope {
         let scopes = self.task.cold().scopes.lock().clone();
         for scope in scopes {
             if scope.parent.is_some() {
-                scope.pull(None, None, &self.task.region.kernel.config);
+                scope.pull(None, Time::MAX, &self.task.region.kernel.config);
             }
         }
     }

@@ -38,7 +38,13 @@ impl Time {
     /// The moment `duration` later, or [`Time::MAX`].
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        // By hand: `Duration::as_nanos` counts in 128 bits.
+        let seconds = duration.as_secs().saturating_mul(1_000_000_000);
+        let nanos = seconds.saturating_add(u64::from(duration.subsec_nanos()));
+        self.saturating_add_nanos(nanos)
+    }
+
+    pub(crate) const fn saturating_add_nanos(self, nanos: u64) -> Self {
         Self(self.0.saturating_add(nanos))
     }
 

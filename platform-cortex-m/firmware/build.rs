@@ -13,6 +13,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let map = format!("memory/{board}.x");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::copy(&map, out.join("memory.x"))?;
+    // The names of the board's interrupts, for `cortex-m-rt`: none is used.
+    fs::write(out.join("device.x"), "")?;
     println!("cargo::rerun-if-changed={map}");
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rustc-link-arg-bins=-Tlink.x");

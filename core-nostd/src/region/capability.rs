@@ -85,7 +85,7 @@ struct Grant {
 /// The set that a region holds. Small, searched linearly, never iterated for effect.
 #[derive(Clone)]
 pub(crate) struct Capabilities {
-    /// One bit for each of the core's own; see [`core_kind`].
+    /// One bit for each of the core's own; see [`Own`].
     core: u8,
     /// What programs granted.
     grants: Vec<Grant>,
@@ -93,14 +93,41 @@ pub(crate) struct Capabilities {
     is_edited: bool,
 }
 
-/// The bit and the value of a capability of the core's own. Folds to a constant.
-#[inline]
-fn core_kind<C: Capability>() -> Option<(u8, &'static C)> {
-    let kinds: [&'static dyn Any; 5] =
-        [&Spawn(()), &Timing(()), &Entropy(()), &Io(()), &Tracing(())];
-    let bits = (0..).map(|bit| 1 << bit);
-    bits.zip(kinds)
-        .find_map(|(bit, kind)| kind.downcast_ref::<C>().map(|kind| (bit, kind)))
+/// The core's own capabilities, as the bits of a set: what the core itself looks for needs no search by type.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub(crate) enum Own {
+    Spawn = 1 << 0,
+    Timing = 1 << 1,
+    Entropy = 1 << 2,
+    Io = 1 << 3,
+    Tracing = 1 << 4,
+}
+
+impl Own {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Spawn => Spawn::NAME,
+            Self::Timing => Timing::NAME,
+            Self::Entropy => Entropy::NAME,
+            Self::Io => Io::NAME,
+            Self::Tracing => Tracing::NAME,
+        }
+    }
+}
+
+/// The bit and the value of `C`, if it is of the core's own.
+fn own_kind<C: Capability>() -> Option<(Own, &'static C)> {
+    let kinds: [(Own, &'static dyn Any); 5] = [
+        (Own::Spawn, &Spawn(())),
+        (Own::Timing, &Timing(())),
+        (Own::Entropy, &Entropy(())),
+        (Own::Io, &Io(())),
+        (Own::Tracing, &Tracing(())),
+    ];
+    kinds
+        .into_iter()
+        .find_map(|(own, kind)| kind.downcast_ref::<C>().map(|kind| (own, kind)))
 }
 
 impl Capabilities {
@@ -138,16 +165,27 @@ impl Capabilities {
         if mutant!(CapabilityAmbient) {
             return;
         }
-        match core_kind::<C>() {
-            Some((bit, _)) => self.core &= !bit,
+        match own_kind::<C>() {
+            Some((own, _)) => self.core &= !(own as u8),
             None => self.grants.retain(|grant| grant.kind != TypeId::of::<C>()),
         }
     }
 
+    /// Whether it holds one of the core's own.
     #[inline]
+    pub(crate) fn check(&self, own: Own) -> Result<(), CapabilityDenied> {
+        if self.core & own as u8 != 0 {
+            Ok(())
+        } else {
+            Err(CapabilityDenied {
+                capability: own.name(),
+            })
+        }
+    }
+
     pub(crate) fn find<C: Capability>(&self) -> Result<&C, CapabilityDenied> {
-        let found = match core_kind::<C>() {
-            Some((bit, kind)) => (self.core & bit != 0).then_some(kind),
+        let found = match own_kind::<C>() {
+            Some((own, kind)) => (self.core & own as u8 != 0).then_some(kind),
             None => {
                 let grant = self.grants.iter().find(|g| g.kind == TypeId::of::<C>());
                 grant.and_then(|grant| grant.authority.downcast_ref::<C>())

@@ -10,9 +10,10 @@ use core::task::{Context, Poll};
 
 use super::core::{RegionCore, RegionState};
 use crate::cancel::CancelKind;
-use crate::finalize::{FinalizerRun, Finalizers};
+use crate::finalize::{Finalizers, Run};
 use crate::kernel::TimerGuard;
 use crate::mutants::mutant;
+use crate::obligation::Patience;
 use crate::task::TaskRef;
 use crate::timer::TimerClass;
 
@@ -25,7 +26,7 @@ enum Step {
     Foreground,
     Background,
     Obligations,
-    Finalizers(Box<FinalizerRun>),
+    Finalizers(Box<dyn Run>),
     /// What finalizers left: a region that one had open when it was forced, a token given away.
     Leftovers,
     Done,
@@ -75,17 +76,16 @@ impl Closing {
                     core::task::ready!(self.settle_obligations(region, waker));
                     region.advance(RegionState::Finalizing);
                     let finalizers = region.with_finalizers(Finalizers::take);
-                    if finalizers.is_empty() {
-                        region.closed();
-                        self.step = Step::Done;
-                        continue;
+                    match finalizers.start(task, Some(region)) {
+                        Some(run) => Step::Finalizers(run),
+                        None => {
+                            region.closed();
+                            Step::Done
+                        }
                     }
-                    let run = FinalizerRun::new(task.clone(), region.path, finalizers);
-                    Step::Finalizers(Box::new(run.of_region(Arc::clone(region))))
                 }
                 Step::Finalizers(run) => {
-                    let tally = core::task::ready!(run.poll(waker));
-                    region.finalizers_done(tally);
+                    core::task::ready!(run.poll(waker));
                     Step::Leftovers
                 }
                 Step::Leftovers => {
@@ -104,41 +104,59 @@ impl Closing {
 
     /// Waits until no token is open, and revokes what outlasts its time (R-OBL-2).
     fn settle_obligations(&mut self, region: &Arc<RegionCore>, waker: &Context<'_>) -> Poll<()> {
-        if region.open_obligations() > 0 && !mutant!(LeakIgnored) {
-            if !self.patience_is_spent(region, waker) {
-                return Poll::Pending;
+        match region.settle() {
+            Some(settle) if !mutant!(LeakIgnored) => {
+                let timer = &mut self.patience;
+                settle(region, Some(Patience { timer, waker }))
             }
-            region.revoke_obligations();
-            if region.open_obligations() > 0 {
-                // Commits under way end by themselves, and the last one wakes us.
-                return Poll::Pending;
-            }
+            _ => Poll::Ready(()),
         }
-        self.patience = None;
-        Poll::Ready(())
     }
+}
 
-    /// Whether tokens that outlived the children have had their time: what the cleanup budget
-    /// leaves, or the configured wait if nothing was cancelled.
-    fn patience_is_spent(&mut self, region: &Arc<RegionCore>, waker: &Context<'_>) -> bool {
-        let kernel = &region.kernel;
-        let now = kernel.now();
-        if region.word.force_at().is_some_and(|until| now >= until) {
-            return true;
+/// The [`Settle`](crate::obligation::Settle) of every ledger.
+pub(crate) fn settle_obligations(
+    region: &Arc<RegionCore>,
+    mut patience: Option<Patience<'_, '_>>,
+) -> Poll<()> {
+    if region.open_obligations() > 0 {
+        if patience
+            .as_mut()
+            .is_some_and(|left| !is_spent(left, region))
+        {
+            return Poll::Pending;
         }
-        match &self.patience {
-            None => {
-                let own = now.saturating_add(kernel.config.obligation_budget);
-                let until = region.word.force_at().map_or(own, |at| at.min(own));
-                self.patience = Some(TimerGuard::wake_at(
-                    kernel,
-                    until,
-                    TimerClass::Cancel,
-                    waker.waker().clone(),
-                ));
-                false
-            }
-            Some(timer) => timer.is_due(now),
+        region.revoke_obligations();
+        if region.open_obligations() > 0 {
+            // Commits under way end by themselves, and the last one wakes us.
+            return Poll::Pending;
         }
     }
+    if let Some(Patience { timer, .. }) = patience {
+        *timer = None;
+    }
+    Poll::Ready(())
+}
+
+/// Whether tokens that outlived the children have had their time: what the cleanup budget leaves, or the
+/// configured wait if nothing was cancelled.
+fn is_spent(patience: &mut Patience<'_, '_>, region: &RegionCore) -> bool {
+    let kernel = &region.kernel;
+    let now = kernel.now();
+    let force_at = region.word.force_at();
+    if now >= force_at {
+        return true;
+    }
+    if let Some(timer) = &patience.timer {
+        return timer.is_due(now);
+    }
+    let until = force_at.min(now.saturating_add(kernel.config.obligation_budget));
+    let waker = patience.waker.waker().clone();
+    *patience.timer = Some(TimerGuard::wake_at(
+        kernel,
+        until,
+        TimerClass::Cancel,
+        waker,
+    ));
+    false
 }

@@ -16,14 +16,15 @@ use super::gate::Gate;
 use super::report::{ChildEnd, Ending, Policy, RegionReport, Tally};
 use crate::budget::Budget;
 use crate::cancel::{CancelKind, CancelReason};
-use crate::cancel_word::{Accepted, CancelWord};
+use crate::cancel_word::CancelWord;
 use crate::diagnostic::Diagnostic;
 use crate::finalize::{FinalizerTally, Finalizers};
 use crate::kernel::{Alarm, Kernel, LeakResponse};
 use crate::mutants::mutant;
-use crate::obligation::{Entry, Ledger, ObligationId, ObligationKind};
+use crate::obligation::{Entry, Ledger, ObligationId, ObligationKind, Settle};
 use crate::outcome::PanicPayload;
 use crate::path::PathId;
+use crate::queue::Fifo;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::task::{Member, MemberList, SweepAction, TaskRef, Told};
@@ -75,7 +76,8 @@ struct Inner {
     /// Wakes the closing.
     closer: Option<Waker>,
     finalizers: Finalizers,
-    ledger: Ledger,
+    /// Made for the first obligation that is owned.
+    ledger: Option<Box<Ledger>>,
     /// Made for the first thing to count: children that only end well are counted by the gate.
     tally: Option<Box<Tally>>,
     deadline_timer: Option<TimerKey>,
@@ -85,6 +87,10 @@ struct Inner {
 impl Inner {
     fn tally(&mut self) -> &mut Tally {
         self.tally.get_or_insert_default()
+    }
+
+    fn open_obligations(&self) -> usize {
+        self.ledger.as_ref().map_or(0, |ledger| ledger.len())
     }
 }
 
@@ -177,7 +183,7 @@ impl RegionCore {
         message: impl Into<alloc::borrow::Cow<'static, str>>,
     ) {
         let reason = CancelReason::new(kind, self.path, self.kernel.now(), message);
-        self.request_cancel(reason, None);
+        self.request_cancel(reason, Time::MAX);
     }
 
     /// Asks the region to stop (R-CAN-1). Idempotent; only a stronger request changes anything.
@@ -185,13 +191,13 @@ impl RegionCore {
     /// The order is what makes it reach everybody: the word first, then the gate, then the list. A
     /// task being admitted sees the gate; one that links itself re-reads the word; one that is linked is
     /// told; one that is queued reads the word when it is dispatched.
-    pub(crate) fn request_cancel(self: &Arc<Self>, reason: CancelReason, limit: Option<Time>) {
+    pub(crate) fn request_cancel(self: &Arc<Self>, reason: CancelReason, limit: Time) {
         if self.state() == RegionState::Closed {
             return;
         }
         let kind = reason.kind();
         let config = &self.kernel.config;
-        let Some(Accepted { force_at, .. }) = self.word.request(reason, limit, config) else {
+        let Some(force_at) = self.word.request(reason, limit, config) else {
             return;
         };
         self.kernel.emit(
@@ -211,7 +217,7 @@ impl RegionCore {
         // Requests may come here in another order than to the word, which knows whose time counts.
         // A region that closed meanwhile has taken its timers out.
         let ended = inner.state.0 == RegionState::Closed;
-        let is_late = self.word.force_at() != Some(force_at);
+        let is_late = self.word.force_at() != force_at;
         let unwanted = if ended || (is_late && !mutant!(LaterForceTimerWins)) {
             Some(alarm)
         } else {
@@ -219,7 +225,7 @@ impl RegionCore {
         };
         let host = inner.host.clone();
         drop(inner);
-        self.kernel.cancel_timers([unwanted]);
+        self.kernel.cancel_timer(unwanted);
         if !mutant!(CancelMissesIdle) {
             self.tell_members(MemberList::tell_news);
         }
@@ -245,19 +251,19 @@ impl RegionCore {
     /// meanwhile read the word themselves.
     fn tell_members(&self, tell: fn(&mut MemberList) -> Option<Told>) {
         loop {
-            let mut batch = [const { None }; TELL_BATCH];
+            let mut runnable = Fifo::new();
             let mut inner = self.inner.lock();
             let mut told = 0;
-            for place in &mut batch {
+            while told < TELL_BATCH {
                 match tell(&mut inner.members) {
-                    Some(Told::Runnable(task)) => *place = Some(task),
+                    Some(Told::Runnable(task)) => runnable.push_back(task),
                     Some(Told::Already) => {}
                     None => break,
                 }
                 told += 1;
             }
             drop(inner);
-            for task in batch.into_iter().flatten() {
+            while let Some(task) = runnable.pop_front() {
                 self.kernel.schedule(task);
             }
             if told < TELL_BATCH {
@@ -400,7 +406,9 @@ impl RegionCore {
     }
 
     pub(crate) fn enter_obligation(&self, entry: Entry) -> Option<ObligationId> {
-        let id = self.inner.lock().ledger.enter(entry)?;
+        let mut inner = self.inner.lock();
+        let id = inner.ledger.get_or_insert_default().enter(entry)?;
+        drop(inner);
         self.kernel
             .emit(EventKind::Reserved, entry.task, entry.path.as_u64(), || {
                 entry.kind as u64
@@ -409,25 +417,34 @@ impl RegionCore {
     }
 
     pub(crate) fn has_obligation(&self, id: ObligationId) -> bool {
-        self.inner.lock().ledger.contains(id)
+        let inner = self.inner.lock();
+        inner
+            .ledger
+            .as_ref()
+            .is_some_and(|ledger| ledger.contains(id))
     }
 
     /// Keeps a ledger entry from being revoked. `false`: it was revoked before.
     pub(crate) fn begin_commit(&self, id: ObligationId) -> bool {
-        self.inner.lock().ledger.begin_commit(id)
+        let mut inner = self.inner.lock();
+        inner
+            .ledger
+            .as_mut()
+            .is_some_and(|ledger| ledger.begin_commit(id))
     }
 
     pub(crate) fn open_obligations(&self) -> usize {
-        self.inner.lock().ledger.len()
+        self.inner.lock().open_obligations()
     }
 
     /// Closes a ledger entry. `false`: it was revoked before.
     pub(crate) fn resolve_obligation(&self, id: ObligationId, committed: bool) -> bool {
         let mut inner = self.inner.lock();
-        let Some(entry) = inner.ledger.resolve(id) else {
+        let resolved = inner.ledger.as_mut().and_then(|ledger| ledger.resolve(id));
+        let Some(entry) = resolved else {
             return false;
         };
-        let emptied = inner.ledger.is_empty();
+        let emptied = inner.open_obligations() == 0;
         drop(inner);
         let kind = if committed {
             EventKind::Committed
@@ -442,10 +459,18 @@ impl RegionCore {
         true
     }
 
+    /// What settles the ledger; `None`: there is none.
+    pub(crate) fn settle(&self) -> Option<Settle> {
+        let inner = self.inner.lock();
+        inner.ledger.as_ref().and_then(|ledger| ledger.settle())
+    }
+
     /// Gives up on what is still open (R-OBL-2), but for commits that are under way.
     pub(crate) fn revoke_obligations(&self) {
-        let entries = self.inner.lock().ledger.revoke_all();
-        for entry in entries {
+        let mut inner = self.inner.lock();
+        let entries = inner.ledger.as_mut().map(|ledger| ledger.revoke_all());
+        drop(inner);
+        for entry in entries.into_iter().flatten() {
             self.kernel
                 .emit(EventKind::Leaked, entry.task, entry.path.as_u64(), || {
                     entry.kind as u64
@@ -496,11 +521,13 @@ impl RegionCore {
     pub(crate) fn closed(&self) {
         self.advance(RegionState::Closed);
         let mut inner = self.inner.lock();
-        let timers = [inner.deadline_timer.take(), inner.force_timer.take()];
+        let timers = &[inner.deadline_timer.take(), inner.force_timer.take()];
         let (host, closer) = (inner.host.take(), inner.closer.take());
         drop(inner);
         drop((host, closer));
-        self.kernel.cancel_timers(timers);
+        for timer in timers {
+            self.kernel.cancel_timer(*timer);
+        }
     }
 }
 

@@ -12,39 +12,56 @@ use super::closing::Closing;
 use super::core::{RegionCore, RegionState};
 use super::report::Ending;
 use super::{Region, RegionOptions};
-use crate::cancel::{CancelKind, CancelReason, Cancelled};
+use crate::cancel::{CancelKind, Cancelled};
 use crate::cx::{Cx, CxBase};
-use crate::error::{Error, SpawnError, TaskError};
+use crate::error::{Never, SpawnError, TaskError};
 use crate::mutants::mutant;
 use crate::outcome::ChildEnded;
 use crate::path::PathId;
 use crate::scope::{OpenScope, ScopeKind};
-use crate::task::{Construction, TaskRef, run};
+use crate::task::{CLOSER, Construction, TaskRef, run};
 use crate::trace::EventKind;
 
-/// Opens a region, runs its body, closes it, and gives its outcome and what is to be reported.
-pub(crate) async fn run_inline<E, E2, T, F>(
+/// What the body of a region is given.
+pub(crate) trait Handle<E: TaskError> {
+    fn of(region: Region<E>) -> Self;
+}
+
+impl<E: TaskError> Handle<E> for Region<E> {
+    fn of(region: Region<E>) -> Self {
+        region
+    }
+}
+
+/// Opens a region, runs its body, closes it, and gives its outcome and what is to be reported to `finish`.
+///
+/// One future for everything between the caller and the body: each one more would have its own state and moves.
+pub(crate) async fn run_inline<E, E2, H, T, F, R>(
     cx: &Cx<E>,
     options: RegionOptions,
     body: F,
-) -> (Result<T, E2>, Ending)
+    finish: fn(Result<T, E2>, Ending) -> R,
+) -> R
 where
     E: TaskError,
     E2: TaskError,
-    F: AsyncFnOnce(Region<E2>) -> Result<T, E2>,
+    H: Handle<E2>,
+    F: AsyncFnOnce(&H) -> Result<T, E2>,
 {
     let mut open = match OpenRegion::open(cx, options) {
         Ok(open) => open,
-        Err(error) => return (Err(E2::from(error)), Ending { ok: 0, tally: None }),
+        Err(error) => return finish(Err(E2::from(error)), Ending { ok: 0, tally: None }),
     };
-    let region = Region::new(Cx::new(open.body_cx()), Arc::clone(&open.core));
+    let handle = H::of(Region::new(Cx::new(open.body_cx()), Arc::clone(&open.core)));
     let end = {
-        let mut future = pin!(Some(body(region)));
+        let mut future = pin!(Some(body(&handle)));
         poll_fn(|waker| open.poll_body(future.as_mut(), waker)).await
     };
-    open.close().await;
+    drop(handle);
+    let mut closing = open.close();
+    poll_fn(|waker| open.poll_close(&mut closing, waker)).await;
     let mut ending = open.core.take_ending();
-    (open.outcome(end, &mut ending), ending)
+    finish(open.outcome(end, &mut ending), ending)
 }
 
 /// How a body ended.
@@ -66,29 +83,17 @@ impl OpenRegion {
     fn open<E: TaskError>(cx: &Cx<E>, options: RegionOptions) -> Result<Self, SpawnError> {
         cx.assert_own();
         let parent = Arc::clone(cx.region_core());
-        let path = cx.next_path();
-        let edits = options.capability_edits();
-        let settings = options.resolve(&parent);
-        let own_deadline = settings
-            .budget
-            .deadline
-            .filter(|_| settings.budget.deadline != parent.budget.deadline);
         let kernel = Arc::clone(&parent.kernel);
+        let path = cx.next_path();
         kernel.emit(
             EventKind::RegionOpened,
             cx.task_path(),
             path.as_u64(),
             || parent.path.as_u64(),
         );
-        for (is_granted, name) in edits {
-            // The region is the actor: this is what it may do, not what somebody did.
-            let kind = if is_granted {
-                EventKind::CapabilityUsed
-            } else {
-                EventKind::CapabilityDenied
-            };
-            kernel.emit(kind, path, name, || 0);
-        }
+        let settings = options.resolve(&parent, path);
+        let deadline = settings.budget.deadline;
+        let own_deadline = deadline.filter(|_| deadline != parent.budget.deadline);
         let core = RegionCore::new(kernel, path, Some(parent), settings);
         core.set_host(Some(cx.task().clone()));
         let opened = OpenScope::open(cx, path, ScopeKind::Region, Some(Arc::clone(&core)));
@@ -142,69 +147,103 @@ impl OpenRegion {
         }
     }
 
-    /// The body is gone: closes the gate and waits until nothing is left.
-    async fn close(&mut self) {
+    /// The body is gone: closes the gate. What comes back waits until nothing is left.
+    fn close(&self) -> Closing {
         if !mutant!(ClosingStillOpen) {
             let _ = self.core.gate.close();
         }
         self.core.advance(RegionState::Closing);
-        let task = self.scope.task().clone();
-        let mut closing = Closing::new();
-        poll_fn(|waker| {
-            task.assert_own();
-            closing.poll(&self.core, &task, waker)
-        })
-        .await;
+        Closing::new()
+    }
+
+    fn poll_close(&self, closing: &mut Closing, waker: &mut Context<'_>) -> Poll<()> {
+        let task = self.scope.task();
+        task.assert_own();
+        closing.poll(&self.core, task, waker)
     }
 
     /// The severity join of body and children (R-REG-5).
-    ///
-    /// A cancel that came from outside is the host's own, so it is handed on as a token of the host; a
-    /// cancel that began in here is foreign data to the host.
-    #[inline(never)]
     fn outcome<T, E: TaskError>(&self, body: BodyEnd<T, E>, ending: &mut Ending) -> Result<T, E> {
-        if let Some(payload) = ending.take_panic() {
-            return Err(E::from(ChildEnded::Panicked(payload)));
-        }
-        let host = self.scope.task().observer();
-        // `ScopeDone` is asked of background children once the body is gone: no body ever saw it.
-        let asked_body = |reason: &&CancelReason| reason.kind() != CancelKind::ScopeDone;
-        let own = self.core.word.reason();
-        let own = own.and_then(|reason| reason.chain().find(asked_body).cloned());
-        let own_outside = own.clone().filter(super::report::comes_from_outside);
-        let cancelled_inside = |own: Option<CancelReason>| match own {
-            Some(reason) => E::from(ChildEnded::Cancelled(reason)),
-            None => E::from(ChildEnded::Failed),
+        let kind = match &body {
+            BodyEnd::Returned(Ok(_)) => BodyKind::Value,
+            BodyEnd::Returned(Err(error)) => match error.cancelled() {
+                Some(token) if token.observer() == self.scope.task().observer() => {
+                    BodyKind::Observed
+                }
+                _ => BodyKind::Error,
+            },
+            BodyEnd::Forced => BodyKind::Forced,
         };
-        match body {
-            BodyEnd::Returned(Ok(value)) => {
-                if let Some(reason) = ending.take_cancelled() {
-                    return Err(E::from(Cancelled::new(reason, host)));
-                }
-                ending.take_error().map_or(Ok(value), Err)
-            }
-            BodyEnd::Returned(Err(error)) => {
-                let observed = error
-                    .cancelled()
-                    .is_some_and(|token| token.observer() == host);
-                if !observed {
-                    // A plain error of the body: it stands unless a child's cancel outweighs it.
-                    return Err(match ending.take_cancelled() {
-                        Some(reason) => E::from(Cancelled::new(reason, host)),
-                        None => error,
-                    });
-                }
-                if own.is_none() || own_outside.is_some() {
-                    return Err(error);
-                }
-                Err(ending.take_error().unwrap_or_else(|| cancelled_inside(own)))
-            }
-            BodyEnd::Forced => Err(match own_outside {
-                Some(reason) => E::from(Cancelled::new(reason, host)),
-                None => ending.take_error().unwrap_or_else(|| cancelled_inside(own)),
-            }),
+        let verdict = self.verdict(kind, ending);
+        if let Verdict::Cancelled(token) = verdict {
+            return Err(E::from(token));
+        }
+        if let (Verdict::Child | Verdict::ChildOr(_), Some(error)) = (&verdict, ending.take_error())
+        {
+            return Err(error);
+        }
+        match (verdict, body) {
+            (Verdict::Ended(ended) | Verdict::ChildOr(ended), _) => Err(E::from(ended)),
+            (_, BodyEnd::Returned(result)) => result,
+            (_, BodyEnd::Forced) => Err(E::from(ChildEnded::Failed)),
         }
     }
+
+    /// A cancel that came from outside is the host's own, so it is handed on as a token of the host; a
+    /// cancel that began in here is foreign data to the host.
+    fn verdict(&self, body: BodyKind, ending: &mut Ending) -> Verdict {
+        if let Some(payload) = ending.take_panic() {
+            return Verdict::Ended(ChildEnded::Panicked(payload));
+        }
+        let token =
+            |reason| Verdict::Cancelled(Cancelled::new(reason, self.scope.task().observer()));
+        if matches!(body, BodyKind::Value | BodyKind::Error) {
+            // What the body returned stands unless a child's cancel outweighs it, or, against a value, an error.
+            return match (ending.take_cancelled(), body) {
+                (Some(reason), _) => token(reason),
+                (None, BodyKind::Value) => Verdict::Child,
+                (None, _) => Verdict::Body,
+            };
+        }
+        // `ScopeDone` is asked of background children once the body is gone: no body ever saw it.
+        let own = self.core.word.reason();
+        let own = own.as_ref().and_then(|reason| {
+            let mut chain = reason.chain();
+            chain.find(|reason| reason.kind() != CancelKind::ScopeDone)
+        });
+        let is_outside = own.is_some_and(super::report::comes_from_outside);
+        match (own, body) {
+            (Some(reason), BodyKind::Forced) if is_outside => token(reason.clone()),
+            (Some(reason), _) if !is_outside => {
+                Verdict::ChildOr(ChildEnded::Cancelled(reason.clone()))
+            }
+            (None, BodyKind::Forced) => Verdict::ChildOr(ChildEnded::Failed),
+            _ => Verdict::Body,
+        }
+    }
+}
+
+/// How a body ended, without its types.
+#[derive(Clone, Copy)]
+enum BodyKind {
+    Value,
+    /// An error of its own.
+    Error,
+    /// The token of the host's own cancel.
+    Observed,
+    Forced,
+}
+
+/// What decides the outcome of a region.
+enum Verdict {
+    /// What the body returned.
+    Body,
+    /// The first child's error, or what the body returned.
+    Child,
+    /// The first child's error, or this.
+    ChildOr(ChildEnded),
+    Cancelled(Cancelled),
+    Ended(ChildEnded),
 }
 
 impl Drop for OpenRegion {
@@ -278,10 +317,7 @@ fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
     let with = Construction {
         region: Arc::clone(parent),
         path: core.path.child(u32::MAX),
-        local: false,
-        background: false,
-        closer: true,
-        timed: false,
+        flags: CLOSER,
         priority: 0,
     };
     parent.kernel.emit(
@@ -302,7 +338,7 @@ fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
             let mut closing = Closing::new();
             poll_fn(|waker| closing.poll(core, cx.task(), waker)).await;
             drop(scope);
-            Ok::<(), Error>(())
+            Ok::<(), Never>(())
         }
     });
     if closer.is_err() {

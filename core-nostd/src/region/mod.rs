@@ -23,18 +23,19 @@ use crate::budget::Budget;
 use crate::cancel::{CancelKind, CancelReason};
 use crate::cx::{Cx, CxBase, LocalCx};
 use crate::error::{Error, SpawnError, TaskError};
-use crate::kernel::LeakResponse;
+use crate::kernel::{Kernel, LeakResponse};
 use crate::mutants::mutant;
 use crate::path::PathId;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::task::run;
-use crate::task::{Construction, LocalTask, Task, TaskRef};
+use crate::task::{BACKGROUND, Construction, LOCAL, LocalTask, TIMED, Task, TaskRef};
 use crate::trace::EventKind;
 
 pub(crate) use self::core::RegionCore;
 pub use self::core::RegionState;
-pub(crate) use capability::{Capabilities, hash_name};
+pub(crate) use capability::{Capabilities, Own, hash_name};
 pub use capability::{Capability, Entropy, Io, Spawn, Timing, Tracing};
+pub(crate) use closing::settle_obligations;
 pub use gate::CHILDREN_MAX;
 pub(crate) use inline::run_inline;
 pub(crate) use report::ChildEnd;
@@ -53,15 +54,44 @@ pub struct RegionOptions {
     policy: Policy,
     budget: Budget,
     leak_response: Option<LeakResponse>,
-    edits: alloc::vec::Vec<CapabilityEdit>,
+    edits: Option<Arc<dyn EditCapabilities>>,
 }
 
-/// One change of the set of capabilities, in the order of the builder's calls.
-#[derive(Clone)]
-struct CapabilityEdit {
+/// A change of the set of capabilities, and those before it. Behind a pointer that the first change makes:
+/// programs without any leave the code that copies and changes sets out.
+trait EditCapabilities: Send + Sync {
+    /// Changes the set, and tells the trace of `region` what was granted or denied, in the order of the
+    /// builder's calls.
+    fn edit(&self, set: &mut Capabilities, region: PathId, kernel: &Kernel);
+
+    fn edited(&self, set: &Capabilities, region: PathId, kernel: &Kernel) -> Arc<Capabilities> {
+        let mut set = set.edited();
+        self.edit(&mut set, region, kernel);
+        Arc::new(set)
+    }
+}
+
+struct Edit<F> {
+    before: Option<Arc<dyn EditCapabilities>>,
     name: &'static str,
     is_granted: bool,
-    apply: Arc<dyn Fn(&mut Capabilities) + Send + Sync>,
+    apply: F,
+}
+
+impl<F: Fn(&mut Capabilities) + Send + Sync> EditCapabilities for Edit<F> {
+    fn edit(&self, set: &mut Capabilities, region: PathId, kernel: &Kernel) {
+        if let Some(before) = &self.before {
+            before.edit(set, region, kernel);
+        }
+        (self.apply)(set);
+        // The region is the actor: this is what it may do, not what somebody did.
+        let kind = if self.is_granted {
+            EventKind::CapabilityUsed
+        } else {
+            EventKind::CapabilityDenied
+        };
+        kernel.emit(kind, region, hash_name(self.name), || 0);
+    }
 }
 
 impl RegionOptions {
@@ -90,42 +120,36 @@ impl RegionOptions {
     }
 
     /// Takes a capability away, for the region and everything below it.
-    pub fn deny<C: Capability>(mut self) -> Self {
-        self.edits.push(CapabilityEdit {
-            name: C::NAME,
-            is_granted: false,
-            apply: Arc::new(Capabilities::deny::<C>),
-        });
-        self
+    pub fn deny<C: Capability>(self) -> Self {
+        self.edit(C::NAME, false, Capabilities::deny::<C>)
     }
 
     /// Gives the region a capability of yours.
-    pub fn grant<C: Capability + Clone>(mut self, authority: C) -> Self {
-        self.edits.push(CapabilityEdit {
-            name: C::NAME,
-            is_granted: true,
-            apply: Arc::new(move |set| set.grant(authority.clone())),
-        });
+    pub fn grant<C: Capability + Clone>(self, authority: C) -> Self {
+        self.edit(C::NAME, true, move |set: &mut Capabilities| {
+            set.grant(authority.clone());
+        })
+    }
+
+    fn edit<F>(mut self, name: &'static str, is_granted: bool, apply: F) -> Self
+    where
+        F: Fn(&mut Capabilities) + Send + Sync + 'static,
+    {
+        let before = self.edits.take();
+        self.edits = Some(Arc::new(Edit {
+            before,
+            name,
+            is_granted,
+            apply,
+        }));
         self
     }
 
-    /// What was granted (`true`) or denied, by the trace name of the capability, in order.
-    pub(crate) fn capability_edits(&self) -> alloc::vec::Vec<(bool, u64)> {
-        let edits = self.edits.iter();
-        edits
-            .map(|edit| (edit.is_granted, hash_name(edit.name)))
-            .collect()
-    }
-
-    pub(crate) fn resolve(self, parent: &RegionCore) -> Settings {
-        let capabilities = if self.edits.is_empty() {
-            Arc::clone(&parent.capabilities)
-        } else {
-            let mut set = parent.capabilities.edited();
-            for edit in &self.edits {
-                (edit.apply)(&mut set);
-            }
-            Arc::new(set)
+    /// The settings of the region `path` inside `parent`.
+    pub(crate) fn resolve(self, parent: &RegionCore, path: PathId) -> Settings {
+        let capabilities = match self.edits {
+            None => Arc::clone(&parent.capabilities),
+            Some(edits) => edits.edited(&parent.capabilities, path, &parent.kernel),
         };
         Settings {
             policy: self.policy,
@@ -165,9 +189,14 @@ pub struct TaskOptions {
 }
 
 impl TaskOptions {
+    const DEFAULT: Self = Self {
+        name: None,
+        budget: Budget::INFINITE,
+    };
+
     /// The defaults: no name, the region's limits.
     pub fn new() -> Self {
-        Self::default()
+        Self::DEFAULT
     }
 
     /// A name for dumps and reports; it has no meaning to the kernel.
@@ -222,7 +251,7 @@ impl<E: TaskError> Region<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_with(TaskOptions::new(), f)
+        self.spawn_as(&TaskOptions::DEFAULT, f)
     }
 
     /// [`spawn`](Self::spawn) with a name or limits.
@@ -239,8 +268,16 @@ impl<E: TaskError> Region<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
+        self.spawn_as(&options, f)
+    }
+
+    fn spawn_as<T, F, Fut>(&self, options: &TaskOptions, f: F) -> Result<Task<T, E>, SpawnError>
+    where
+        F: FnOnce(Cx<E>) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
         self.cx.assert_own();
-        let admitted = Admission::ask(&self.core, Place::Foreground)?;
+        let admitted = Admission::ask(&self.core, FOREGROUND)?;
         admitted.spawn(self.cx.next_path(), options, f)
     }
 
@@ -255,8 +292,8 @@ impl<E: TaskError> Region<E> {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
         self.cx.assert_own();
-        let admitted = Admission::ask(&self.core, Place::Background)?;
-        drop(admitted.spawn(self.cx.next_path(), TaskOptions::new(), f)?);
+        let admitted = Admission::ask(&self.core, BACKGROUND)?;
+        drop(admitted.spawn(self.cx.next_path(), &TaskOptions::DEFAULT, f)?);
         Ok(())
     }
 
@@ -346,7 +383,7 @@ impl<E: TaskError> Spawner<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_with(TaskOptions::new(), f)
+        self.spawn_as(&TaskOptions::DEFAULT, f)
     }
 
     /// [`spawn`](Self::spawn) with a name or limits.
@@ -363,7 +400,15 @@ impl<E: TaskError> Spawner<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        let admitted = Admission::ask(&self.core, Place::Foreground)?;
+        self.spawn_as(&options, f)
+    }
+
+    fn spawn_as<T, F, Fut>(&self, options: &TaskOptions, f: F) -> Result<Task<T, E>, SpawnError>
+    where
+        F: FnOnce(Cx<E>) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let admitted = Admission::ask(&self.core, FOREGROUND)?;
         admitted.spawn(self.next_path(), options, f)
     }
 
@@ -376,8 +421,8 @@ impl<E: TaskError> Spawner<E> {
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
-        let admitted = Admission::ask(&self.core, Place::Background)?;
-        drop(admitted.spawn(self.next_path(), TaskOptions::new(), f)?);
+        let admitted = Admission::ask(&self.core, BACKGROUND)?;
+        drop(admitted.spawn(self.next_path(), &TaskOptions::DEFAULT, f)?);
         Ok(())
     }
 
@@ -423,14 +468,16 @@ impl<E: TaskError> fmt::Debug for LocalRegion<E> {
     }
 }
 
-impl<E: TaskError> LocalRegion<E> {
-    pub(crate) fn new(region: Region<E>) -> Self {
+impl<E: TaskError> inline::Handle<E> for LocalRegion<E> {
+    fn of(region: Region<E>) -> Self {
         Self {
             region,
             _not_send: PhantomData,
         }
     }
+}
 
+impl<E: TaskError> LocalRegion<E> {
     /// Spawns a child that stays on the driving thread; neither it nor its value need be `Send`.
     ///
     /// # Errors
@@ -449,14 +496,12 @@ impl<E: TaskError> LocalRegion<E> {
     ///
     /// # Errors
     /// As [`Cx::region`].
-    pub async fn region<T, F>(&self, f: F) -> Result<T, E>
+    pub fn region<T, F>(&self, f: F) -> impl Future<Output = Result<T, E>>
     where
         F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
     {
-        let inner = inline::run_inline(&self.region.cx, RegionOptions::new(), async |region| {
-            f(&LocalRegion::new(region)).await
-        });
-        inner.await.0
+        let options = RegionOptions::new();
+        run_inline::<_, _, LocalRegion<E>, _, _, _>(&self.region.cx, options, f, |result, _| result)
     }
 }
 
@@ -471,32 +516,27 @@ where
     F: FnOnce(LocalCx<E>) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    let admitted = Admission::ask(core, Place::Local)?;
-    let task = admitted.spawn(path, TaskOptions::new(), |cx| f(LocalCx::new(cx)))?;
+    let admitted = Admission::ask(core, LOCAL)?;
+    let task = admitted.spawn(path, &TaskOptions::DEFAULT, |cx| f(LocalCx::new(cx)))?;
     Ok(run::local(task))
-}
-
-/// Where a child belongs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Foreground,
-    Background,
-    Local,
 }
 
 /// A place in a region and in the runtime, to be filled by a task at once.
 struct Admission<'a> {
     core: &'a Arc<RegionCore>,
-    place: Place,
+    /// [`BACKGROUND`], [`LOCAL`], or neither.
+    place: u16,
 }
+
+/// A foreground child that may be polled on any thread.
+const FOREGROUND: u16 = 0;
 
 impl<'a> Admission<'a> {
     #[inline]
-    fn ask(core: &'a Arc<RegionCore>, place: Place) -> Result<Self, SpawnError> {
-        core.capabilities
-            .find::<Spawn>()
-            .map_err(SpawnError::Denied)?;
-        let background = place == Place::Background;
+    fn ask(core: &'a Arc<RegionCore>, place: u16) -> Result<Self, SpawnError> {
+        let may = core.capabilities.check(Own::Spawn);
+        may.map_err(SpawnError::Denied)?;
+        let background = place & BACKGROUND != 0;
         if !core.gate.enter(background, || core.kernel.driver()) {
             return Err(SpawnError::RegionClosed);
         }
@@ -510,42 +550,54 @@ impl<'a> Admission<'a> {
     fn spawn<T, E, Fut>(
         self,
         path: PathId,
-        options: TaskOptions,
+        options: &TaskOptions,
         make: impl FnOnce(Cx<E>) -> Fut,
     ) -> Result<Task<T, E>, SpawnError>
     where
         Fut: Future<Output = Result<T, E>>,
         E: TaskError,
     {
-        let Self { core, place } = self;
-        let budget = core.budget.meet(options.budget);
-        let with = Construction {
-            region: Arc::clone(core),
-            path,
-            local: place == Place::Local,
-            background: place == Place::Background,
-            closer: false,
-            timed: budget.deadline.is_some(),
-            priority: budget.priority,
-        };
+        let budget = self.core.budget.meet(options.budget);
+        let with = self.construction(path, &budget);
         let spawned = run::spawn(with, |task| {
-            core.kernel.emit(
-                EventKind::TaskSpawned,
-                core.kernel.polling(),
-                path.as_u64(),
-                || core.path.as_u64(),
-            );
-            limit(&task, &options, &budget);
+            born(&task, options, &budget);
             make(Cx::new(CxBase::new(task, None)))
         });
         spawned.map_err(|make| {
-            core.kernel.release_admission();
-            core.exit(place == Place::Background);
+            self.give_back();
             // Last: what the closure holds may panic in its drop.
             drop(make);
             SpawnError::AtCapacity
         })
     }
+
+    fn construction(&self, path: PathId, budget: &Budget) -> Construction {
+        let timed = if budget.deadline.is_some() { TIMED } else { 0 };
+        Construction {
+            region: Arc::clone(self.core),
+            path,
+            flags: self.place | timed,
+            priority: budget.priority,
+        }
+    }
+
+    /// The place stays empty.
+    fn give_back(&self) {
+        self.core.kernel.release_admission();
+        self.core.exit(self.place & BACKGROUND != 0);
+    }
+}
+
+/// The task has its cell, and its closure is called next.
+fn born(task: &TaskRef, options: &TaskOptions, budget: &Budget) {
+    let region = &task.region;
+    region.kernel.emit(
+        EventKind::TaskSpawned,
+        region.kernel.polling(),
+        task.path.as_u64(),
+        || region.path.as_u64(),
+    );
+    limit(task, options, budget);
 }
 
 /// Notes what is the task's own: a name, a deadline nearer than the region's, a cost quota.
@@ -582,7 +634,7 @@ pub(crate) fn cancel_task(
     if mutant!(ToldBeforeReason) {
         task.cancel();
     }
-    let Some(accepted) = cold.cancel.request(reason, limit, &kernel.config) else {
+    let Some(force_at) = cold.cancel.request(reason, limit, &kernel.config) else {
         return;
     };
     kernel.emit(
@@ -598,19 +650,19 @@ pub(crate) fn cancel_task(
         // It ended meanwhile: a timer would only keep its cell.
         return;
     }
-    let timer = kernel.insert_task_force(accepted.force_at, task.clone());
+    let timer = kernel.insert_task_force(force_at, task.clone());
     let mut limits = cold.limits.lock();
     // Looked at under the lock: `complete` takes the timers out under it, after the task is done.
     // Requests may come here in another order than to the word, which knows whose time counts.
     let ended = task.is_done() && !mutant!(ForceTimerKept);
-    let is_late = cold.cancel.force_at() != Some(accepted.force_at);
+    let is_late = cold.cancel.force_at() != force_at;
     let unwanted = if ended || (is_late && !mutant!(LaterForceTimerWins)) {
         Some(timer)
     } else {
         limits.force_timer.replace(timer)
     };
     drop(limits);
-    kernel.cancel_timers([unwanted]);
+    kernel.cancel_timer(unwanted);
 }
 
 /// A quota is spent: the task is asked to stop with `Timeout` (R-SCH-4).

@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::sync::Arc;
 use core::cell::RefCell;
 use core::future::Future;
 use core::marker::PhantomData;
@@ -13,50 +14,36 @@ use core::task::{Context, Poll};
 
 use super::LocalTask;
 use crate::cx::LocalCx;
-use crate::error::{SpawnError, TaskError};
+use crate::error::{Never, TaskError};
 use crate::outcome::{ChildEnded, Outcome};
+use crate::region::{LocalRegion, RegionCore, spawn_local_in};
 
 type Local<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 type Slot = Rc<RefCell<Option<Local<'static>>>>;
 
-/// What the main task is made with.
-type Make<E> = Box<dyn FnOnce(LocalCx<E>) -> Main<E>>;
-
-/// Runs `body` as a task made by `spawn`: `turn`, and `rest` between turns, until it has ended.
+/// Runs `body` in a region of its own, in a task of `root`: `turn`, and `rest` between turns, until it has
+/// ended.
 ///
-/// `body` and its result may borrow from the caller. The outcome's `Ok` holds what `body` returned.
-pub(crate) fn run<R, E, B, N>(
+/// `body` and its result may borrow from the caller.
+pub(crate) fn run<T, E, B, N>(
+    root: &Arc<RegionCore>,
     body: B,
-    spawn: impl FnOnce(Make<E>) -> Result<LocalTask<(), E>, SpawnError>,
     mut turn: impl FnMut() -> N,
     mut rest: impl FnMut(N),
-) -> Result<Outcome<R, E>, SpawnError>
+) -> Result<T, E>
 where
     E: TaskError,
-    B: AsyncFnOnce(LocalCx<E>) -> R,
+    B: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
 {
-    let result = Rc::new(RefCell::new(None));
-    let context = Rc::new(RefCell::new(None::<LocalCx<E>>));
-    let future = {
-        let (result, context) = (Rc::clone(&result), Rc::clone(&context));
-        async move {
-            let cx = context.borrow_mut().take();
-            if let Some(cx) = cx {
-                let returned = body(cx).await;
-                *result.borrow_mut() = Some(returned);
-            }
-        }
-    };
-    // SAFETY: `loan` stays in this frame and is dropped below, or by unwinding, before anything that
-    // `body` borrows: that outlives this call.
-    let (loan, borrowed) = unsafe { Loan::lend(future) };
-    let mut main = spawn(Box::new(move |cx| {
-        *context.borrow_mut() = Some(cx);
-        Main {
-            borrowed,
-            _error: PhantomData,
-        }
-    }))?;
+    let mut result = None;
+    let loan = Loan::default();
+    let mut main: LocalTask<(), Never> = spawn_local_in(root, root.next_path(), |cx| {
+        let cx: LocalCx<E> = cx.retyped();
+        let returned = &mut result;
+        // SAFETY: `loan` stays in this frame and is dropped below, or by unwinding, before `result` and before
+        // anything that `body` borrows: that outlives this call.
+        unsafe { loan.lend(async move { *returned = Some(cx.region(body).await) }) }
+    })?;
     loop {
         let next = turn();
         if main.is_finished() {
@@ -65,34 +52,23 @@ where
         rest(next);
     }
     drop(loan);
-    let returned = result.borrow_mut().take();
-    Ok(match (returned, main.take_outcome()) {
-        (Some(returned), _) => Outcome::Ok(returned),
-        (None, Some(Outcome::Cancelled(reason))) => Outcome::Cancelled(reason),
-        (None, Some(Outcome::Panicked(payload))) => Outcome::Panicked(payload),
-        (None, Some(Outcome::Err(error))) => Outcome::Err(error),
-        (None, Some(Outcome::Ok(())) | None) => Outcome::Err(E::from(ChildEnded::Failed)),
-    })
+    result.unwrap_or_else(|| Err(E::from(unfinished(&mut main))))
+}
+
+/// Why the task ended before its body did.
+fn unfinished(main: &mut LocalTask<(), Never>) -> ChildEnded {
+    match main.take_outcome() {
+        Some(Outcome::Cancelled(reason)) => ChildEnded::Cancelled(reason),
+        Some(Outcome::Panicked(payload)) => ChildEnded::Panicked(payload),
+        Some(Outcome::Ok(()) | Outcome::Err(Never)) | None => ChildEnded::Failed,
+    }
 }
 
 /// The frame's side: ends the future's life before the frame's.
+#[derive(Default)]
 struct Loan<'a> {
     slot: Slot,
     _frame: PhantomData<&'a mut &'a ()>,
-}
-
-/// The main task: the borrowed future, with the result that every task has.
-pub(crate) struct Main<E> {
-    borrowed: Borrowed,
-    _error: PhantomData<fn() -> E>,
-}
-
-impl<E> Future for Main<E> {
-    type Output = Result<(), E>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.borrowed).poll(cx).map(Ok)
-    }
 }
 
 /// The task's side: polls the future for as long as it is on loan.
@@ -104,17 +80,15 @@ impl<'a> Loan<'a> {
     /// # Safety
     /// The caller keeps the `Loan` on the stack and drops it (no `mem::forget`) before anything that the
     /// future borrows goes out of scope.
-    unsafe fn lend(future: impl Future<Output = ()> + 'a) -> (Self, Borrowed) {
+    unsafe fn lend(&self, future: impl Future<Output = ()> + 'a) -> Borrowed {
         let future: Local<'a> = Box::pin(future);
         // SAFETY: only the lifetime changes. The future is reached through `slot` alone, and the
         // loan's drop takes it out and drops it while `'a` lasts, by the caller's contract.
         let future: Local<'static> = unsafe { core::mem::transmute(future) };
-        let slot = Rc::new(RefCell::new(Some(future)));
-        let loan = Self {
-            slot: Rc::clone(&slot),
-            _frame: PhantomData,
-        };
-        (loan, Borrowed { slot })
+        *self.slot.borrow_mut() = Some(future);
+        Borrowed {
+            slot: Rc::clone(&self.slot),
+        }
     }
 }
 
@@ -126,18 +100,18 @@ impl Drop for Loan<'_> {
 }
 
 impl Future for Borrowed {
-    type Output = ();
+    type Output = Result<(), Never>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Taken out for the poll, so that a loan ended from within finds an empty slot.
         let Some(mut future) = self.slot.borrow_mut().take() else {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
         };
         let polled = future.as_mut().poll(cx);
         if polled.is_pending() {
             *self.slot.borrow_mut() = Some(future);
         }
-        polled
+        polled.map(Ok)
     }
 }
 

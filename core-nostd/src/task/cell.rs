@@ -15,7 +15,7 @@ use once_cell::race::OnceBox;
 use super::list::{Links, Membership};
 use super::state::State;
 use super::{Cold, Phase};
-use crate::cancel::{CancelReason, Observer};
+use crate::cancel::{CancelReason, Cancelled, Observer};
 use crate::error::{Misuse, TaskError};
 use crate::lanes::Lane;
 use crate::mutants::mutant;
@@ -26,9 +26,9 @@ use crate::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, Ordering};
 use crate::time::Time;
 
 /// Set in `flags`: only the home driver may poll or drop the future.
-pub(super) const LOCAL: u16 = 1 << 0;
+pub(crate) const LOCAL: u16 = 1 << 0;
 /// A background child.
-pub(super) const BACKGROUND: u16 = 1 << 1;
+pub(crate) const BACKGROUND: u16 = 1 << 1;
 /// Polled at least once.
 pub(super) const POLLED: u16 = 1 << 2;
 /// It may be polled a limited number of times; how often still is in the cold part.
@@ -40,9 +40,9 @@ pub(super) const ENDED: u16 = 1 << 5;
 /// The body was forced.
 pub(super) const WAS_FORCED: u16 = 1 << 6;
 /// It has a deadline of its own or of its region: it belongs to the timed lane.
-pub(super) const TIMED: u16 = 1 << 7;
+pub(crate) const TIMED: u16 = 1 << 7;
 /// It closes a region whose own future was dropped: never forced, never dropped unpolled.
-pub(super) const CLOSER: u16 = 1 << 8;
+pub(crate) const CLOSER: u16 = 1 << 8;
 /// The runtime records events; copied here so that a look costs no walk to the kernel.
 const TRACED: u16 = 1 << 9;
 /// Every use of the task's `Cx` is checked (R-OWN-5); copied here for the same reason.
@@ -82,6 +82,57 @@ impl fmt::Debug for Header {
 }
 
 impl Header {
+    /// The front of a new cell, in memory for the whole of it. `None`: there is no memory.
+    ///
+    /// # Safety
+    /// `layout` begins with a header, and `vtable` is for what lies behind it.
+    unsafe fn allocate(
+        layout: Layout,
+        vtable: &'static VTable,
+        with: Construction,
+    ) -> Option<NonNull<Self>> {
+        // By hand, since `Box::new` aborts where memory is out.
+        // SAFETY: the layout has a size: the header is not empty.
+        let memory = unsafe { alloc::alloc::alloc(layout) };
+        let header = NonNull::new(memory)?.cast::<Self>();
+        let kernel = &with.region.kernel;
+        let mut flags = with.flags;
+        if kernel.is_traced() {
+            flags |= TRACED;
+        }
+        if kernel.config.check_foreign_cx {
+            flags |= CHECKED;
+        }
+        let made = Self {
+            state: State::spawning(),
+            vtable,
+            next: AtomicPtr::new(core::ptr::null_mut()),
+            region: with.region,
+            path: with.path,
+            member: Links::new(),
+            join: UnsafeCell::new(None),
+            cold: OnceBox::new(),
+            ordinal: AtomicU32::new(0),
+            permits: AtomicU32::new(0),
+            // The phase is `Running`, which is number zero.
+            flags: AtomicU16::new(flags),
+            membership: Membership::new(),
+            priority: with.priority,
+        };
+        // SAFETY: freshly allocated, with room for a header.
+        unsafe { header.write(made) };
+        Some(header)
+    }
+
+    /// The reason of this task's cancel if `seen`, which its body ended with, is a token that this very task
+    /// observed (semantics section 1); any other token is data.
+    fn cancelled_by(&self, seen: Option<&Cancelled>) -> Option<CancelReason> {
+        let token = seen.filter(|token| token.observer() == self.observer())?;
+        // The task's own reason, where it has one: a scope's would hide whose cancel it was.
+        let own = self.cancel_reason();
+        Some(own.unwrap_or_else(|| token.reason().clone()))
+    }
+
     #[inline]
     pub(super) fn has(&self, flag: u16) -> bool {
         self.flags.load(Ordering::Relaxed) & flag != 0
@@ -192,7 +243,7 @@ impl Header {
 
     #[inline]
     pub(crate) fn is_traced(&self) -> bool {
-        self.has(TRACED)
+        cfg!(feature = "trace") && self.has(TRACED)
     }
 
     #[inline]
@@ -286,7 +337,7 @@ struct VTable {
     /// Drops the future, if it is still there, and stores this outcome. Panics of the drop pass through.
     end: unsafe fn(NonNull<Header>, Ended),
     /// What the stored outcome is.
-    summary: unsafe fn(NonNull<Header>) -> Summary,
+    outcome: unsafe fn(NonNull<Header>) -> OutcomeAt,
     /// Drops the outcome nobody will ask for; an error goes to the region.
     discard: unsafe fn(NonNull<Header>),
     /// Frees the cell.
@@ -299,6 +350,14 @@ pub(crate) enum Ended {
     Panicked(PanicPayload),
 }
 
+/// An outcome in its cell, without what only its type says.
+enum OutcomeAt {
+    Ok,
+    Err,
+    Cancelled(NonNull<CancelReason>),
+    Panicked(NonNull<PanicPayload>),
+}
+
 /// What the policy needs to know of an outcome.
 pub(crate) struct Summary {
     pub severity: Severity,
@@ -306,11 +365,37 @@ pub(crate) struct Summary {
     pub panic: Option<PanicPayload>,
 }
 
+impl Summary {
+    /// # Safety
+    /// The cell is alive, and nobody changes its outcome meanwhile.
+    unsafe fn of(outcome: OutcomeAt) -> Self {
+        let mut summary = Self {
+            severity: Severity::Ok,
+            reason: None,
+            panic: None,
+        };
+        match outcome {
+            OutcomeAt::Ok => {}
+            OutcomeAt::Err => summary.severity = Severity::Err,
+            OutcomeAt::Cancelled(reason) => {
+                summary.severity = Severity::Cancelled;
+                // SAFETY: as the caller promises.
+                summary.reason = Some(unsafe { reason.as_ref() }.clone());
+            }
+            OutcomeAt::Panicked(payload) => {
+                summary.severity = Severity::Panicked;
+                // SAFETY: as the caller promises.
+                summary.panic = Some(unsafe { payload.as_ref() }.clone());
+            }
+        }
+        summary
+    }
+}
+
 pub(super) enum Stage<F, T, E> {
-    /// The closure has not given its future yet, or the outcome was taken.
-    Empty,
     Body(F),
-    Outcome(Outcome<T, E>),
+    /// `None`: the closure has not given its future yet, or the outcome was taken.
+    Outcome(Option<Outcome<T, E>>),
 }
 
 #[repr(C)]
@@ -323,10 +408,8 @@ pub(super) struct Cell<F, T, E> {
 pub(crate) struct Construction {
     pub region: Arc<RegionCore>,
     pub path: PathId,
-    pub local: bool,
-    pub background: bool,
-    pub closer: bool,
-    pub timed: bool,
+    /// `LOCAL`, `BACKGROUND`, `CLOSER` and `TIMED`, as they apply.
+    pub flags: u16,
     pub priority: u8,
 }
 
@@ -338,7 +421,7 @@ where
     const VTABLE: VTable = VTable {
         poll: Self::poll,
         end: Self::end,
-        summary: Self::summary,
+        outcome: Self::outcome,
         discard: Self::discard,
         free: Self::free,
     };
@@ -346,51 +429,12 @@ where
     /// A cell without a future, as if it were being polled; see `State::spawning` for the references.
     /// `None`: there is no memory for it, and nothing happened.
     pub(super) fn allocate(with: Construction) -> Option<NonNull<Header>> {
-        let mut flags = 0;
-        if with.local {
-            flags |= LOCAL;
-        }
-        if with.background {
-            flags |= BACKGROUND;
-        }
-        if with.closer {
-            flags |= CLOSER;
-        }
-        if with.region.kernel.is_traced() {
-            flags |= TRACED;
-        }
-        if with.region.kernel.config.check_foreign_cx {
-            flags |= CHECKED;
-        }
-        if with.timed {
-            flags |= TIMED;
-        }
-        // By hand, since `Box::new` aborts where memory is out.
-        // SAFETY: the layout has a size: the header is not empty.
-        let memory = unsafe { alloc::alloc::alloc(Layout::new::<Self>()) };
-        let cell = NonNull::new(memory)?.cast::<Self>();
-        let made = Self {
-            header: Header {
-                state: State::spawning(),
-                vtable: &Self::VTABLE,
-                next: AtomicPtr::new(core::ptr::null_mut()),
-                region: with.region,
-                path: with.path,
-                member: Links::new(),
-                join: UnsafeCell::new(None),
-                cold: OnceBox::new(),
-                ordinal: AtomicU32::new(0),
-                permits: AtomicU32::new(0),
-                // The phase is `Running`, which is number zero.
-                flags: AtomicU16::new(flags),
-                membership: Membership::new(),
-                priority: with.priority,
-            },
-            stage: UnsafeCell::new(Stage::Empty),
-        };
-        // SAFETY: freshly allocated for a value of this type.
-        unsafe { cell.write(made) };
-        Some(cell.cast())
+        // SAFETY: the layout begins with the header's, as `repr(C)` says.
+        let header = unsafe { Header::allocate(Layout::new::<Self>(), &Self::VTABLE, with) }?;
+        let cell = header.cast::<Self>().as_ptr();
+        // SAFETY: freshly allocated for a value of this type, whose header is in place.
+        unsafe { (&raw mut (*cell).stage).write(UnsafeCell::new(Stage::Outcome(None))) };
+        Some(header)
     }
 
     /// # Safety
@@ -408,7 +452,7 @@ where
     /// # Safety
     /// As for `stage`; the caller constructs the task and nobody else has seen it.
     pub(super) unsafe fn place(header: NonNull<Header>, future: F) {
-        // SAFETY: exclusive by the caller's contract; the stage is `Empty`.
+        // SAFETY: exclusive by the caller's contract; the stage is empty.
         unsafe { *Self::stage(header) = Stage::Body(future) };
     }
 
@@ -430,19 +474,12 @@ where
                 lost.flatten()
                     .map_or(Outcome::Ok(value), Outcome::Cancelled)
             }
-            // Cancelled exactly if this very task observed the token (semantics section 1).
-            Err(error) => match error.cancelled() {
-                Some(token) if token.observer() == header.observer() => {
-                    // The task's own reason, where it has one: a scope's would hide whose cancel it was.
-                    let reason = header
-                        .cancel_reason()
-                        .unwrap_or_else(|| token.reason().clone());
-                    Outcome::Cancelled(reason)
-                }
-                _ => Outcome::Err(error),
+            Err(error) => match header.cancelled_by(error.cancelled()) {
+                Some(reason) => Outcome::Cancelled(reason),
+                None => Outcome::Err(error),
             },
         };
-        *stage = Stage::Outcome(outcome);
+        *stage = Stage::Outcome(Some(outcome));
         Poll::Ready(())
     }
 
@@ -457,30 +494,18 @@ where
         };
         // The old stage is dropped by the assignment, which writes the new one even if that drop
         // panics.
-        *stage = Stage::Outcome(outcome);
+        *stage = Stage::Outcome(Some(outcome));
     }
 
     /// # Safety
     /// As for `poll`.
-    unsafe fn summary(header: NonNull<Header>) -> Summary {
+    unsafe fn outcome(header: NonNull<Header>) -> OutcomeAt {
         // SAFETY: as the caller promises.
         match unsafe { &*Self::stage(header) } {
-            Stage::Outcome(outcome) => Summary {
-                severity: outcome.severity(),
-                reason: match outcome {
-                    Outcome::Cancelled(reason) => Some(reason.clone()),
-                    _ => None,
-                },
-                panic: match outcome {
-                    Outcome::Panicked(payload) => Some(payload.clone()),
-                    _ => None,
-                },
-            },
-            Stage::Empty | Stage::Body(_) => Summary {
-                severity: Severity::Ok,
-                reason: None,
-                panic: None,
-            },
+            Stage::Outcome(Some(Outcome::Err(_))) => OutcomeAt::Err,
+            Stage::Outcome(Some(Outcome::Cancelled(reason))) => OutcomeAt::Cancelled(reason.into()),
+            Stage::Outcome(Some(Outcome::Panicked(payload))) => OutcomeAt::Panicked(payload.into()),
+            Stage::Outcome(Some(Outcome::Ok(_)) | None) | Stage::Body(_) => OutcomeAt::Ok,
         }
     }
 
@@ -488,8 +513,7 @@ where
     /// As for `stage`; the caller owns the outcome (see the module table).
     unsafe fn discard(header: NonNull<Header>) {
         // SAFETY: the caller owns the outcome.
-        let taken = unsafe { core::mem::replace(&mut *Self::stage(header), Stage::Empty) };
-        if let Stage::Outcome(Outcome::Err(error)) = taken {
+        if let Some(Outcome::Err(error)) = unsafe { Self::take(header) } {
             // SAFETY: the cell is alive.
             unsafe { header.as_ref() }
                 .region
@@ -513,9 +537,9 @@ where
     /// As for `discard`.
     pub(super) unsafe fn take(header: NonNull<Header>) -> Option<Outcome<T, E>> {
         // SAFETY: the caller owns the outcome.
-        match unsafe { core::mem::replace(&mut *Self::stage(header), Stage::Empty) } {
-            Stage::Outcome(outcome) => Some(outcome),
-            Stage::Empty | Stage::Body(_) => None,
+        match unsafe { &mut *Self::stage(header) } {
+            Stage::Outcome(outcome) => outcome.take(),
+            Stage::Body(_) => None,
         }
     }
 }
@@ -543,8 +567,8 @@ pub(super) mod erased {
     /// # Safety
     /// As for `poll`.
     pub(in crate::task) unsafe fn summary(header: NonNull<Header>) -> Summary {
-        // SAFETY: forwarded.
-        unsafe { (header.as_ref().vtable.summary)(header) }
+        // SAFETY: forwarded; `POLLING` is also what keeps the outcome as it is.
+        unsafe { Summary::of((header.as_ref().vtable.outcome)(header)) }
     }
 
     /// # Safety

@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::cancel_word::CancelWord;
-use crate::finalize::{FinalizerRun, Finalizers};
+use crate::finalize::{Finalizers, Run};
 use crate::scope::Scope;
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicU32;
@@ -24,7 +24,7 @@ pub(crate) struct Cold {
     /// What `cx.defer` left to do when the body is gone.
     pub(crate) finalizers: Mutex<Finalizers>,
     /// The finalizers under way.
-    pub(crate) finalizing: Mutex<Option<Box<FinalizerRun>>>,
+    pub(crate) finalizing: Mutex<Option<Box<dyn Run>>>,
     pub(crate) limits: Mutex<Limits>,
     /// Counts the channels and locks that the task named in a trace. Not the counter of its children:
     /// whether a run is traced may not change anybody's id.

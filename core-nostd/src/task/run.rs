@@ -3,7 +3,6 @@
 //! Called by the driver alone, so the exclusive access that `POLLING` stands for is also exclusive
 //! by thread for futures that may not move. Queues and lanes are the executor's matter.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::future::Future;
 use core::ptr::NonNull;
@@ -18,10 +17,11 @@ use super::state::{PendingAction, SweepAction};
 use super::{Construction, Member, Phase, waker};
 use crate::cancel::{CancelKind, CancelReason};
 use crate::error::TaskError;
-use crate::finalize::{FinalizerRun, Finalizers};
+use crate::finalize::Finalizers;
 use crate::mutants::mutant;
 use crate::outcome::{PanicPayload, Severity};
 use crate::path::PathId;
+use crate::platform::guarded;
 use crate::region::{ChildEnd, RegionCore};
 use crate::sync::atomic::Ordering;
 use crate::time::Time;
@@ -63,15 +63,20 @@ where
     core::mem::forget(unwinding);
     // SAFETY: the cell was allocated for `F` above, and nobody else knows it yet.
     unsafe { Cell::<F, T, E>::place(raw, future) };
-    // SAFETY: as above.
+    // SAFETY: the future is in place, and the spawner lets go of the cell.
+    unsafe { queue_first(raw) };
+    Ok(handle)
+}
+
+/// # Safety
+/// The caller spawned the task and does not use the cell any more.
+unsafe fn queue_first(raw: NonNull<Header>) {
+    // SAFETY: the runtime's reference keeps it alive.
     let header = unsafe { raw.as_ref() };
     header.state.transition_to_spawned();
     // SAFETY: the spawner holds the first queue slot.
-    header
-        .region
-        .kernel
-        .schedule(unsafe { Runnable::from_raw(raw) });
-    Ok(handle)
+    let task = unsafe { Runnable::from_raw(raw) };
+    header.region.kernel.schedule(task);
 }
 
 /// Marks a task as one that stays on the driving thread; its handle may not leave it either.
@@ -151,7 +156,7 @@ fn poll_body(raw: NonNull<Header>) -> Result<Poll<()>, PanicPayload> {
     // SAFETY: the driver holds the runtime's reference during the poll.
     let (header, waker) = unsafe { (raw.as_ref(), waker::borrowed(raw)) };
     let mut polled = Poll::Pending;
-    header.region.kernel.platform.guard(&mut || {
+    guarded(&*header.region.kernel.platform, || {
         // SAFETY: `POLLING` is held since `transition_to_polling`.
         polled = unsafe { erased::poll(raw, &mut Context::from_waker(&waker)) };
     })?;
@@ -211,7 +216,7 @@ fn end_body(raw: NonNull<Header>, ended: Ended) -> Ran {
     // SAFETY: the runtime's reference is ours.
     let header = unsafe { raw.as_ref() };
     let mut ended = Some(ended);
-    let dropped = header.region.kernel.platform.guard(&mut || {
+    let dropped = guarded(&*header.region.kernel.platform, || {
         if let Some(ended) = ended.take() {
             // SAFETY: `POLLING` is held.
             unsafe { erased::end(raw, ended) };
@@ -235,11 +240,11 @@ fn settle(raw: NonNull<Header>) -> Ran {
     if leaked > 0 {
         header.region.permits_leaked(header.path, leaked);
     }
-    let finalizers = header
-        .cold_if_any()
-        .map(|cold| cold.finalizers.lock().take())
-        .filter(|list| !list.is_empty());
-    let Some(finalizers) = finalizers else {
+    let Some(cold) = header.cold_if_any() else {
+        return complete(raw);
+    };
+    let finalizers = cold.finalizers.lock().take();
+    let Some(run) = finalizers.start(header, None) else {
         return complete(raw);
     };
     if mutant!(PanicSkipsFinalizers) {
@@ -249,11 +254,7 @@ fn settle(raw: NonNull<Header>) -> Ran {
         }
     }
     enter_phase(header, Phase::Finalizing);
-    header.state.reference_add();
-    // SAFETY: counted in the line above.
-    let task = unsafe { TaskRef::from_counted(raw) };
-    let run = FinalizerRun::new(task, header.path, finalizers);
-    *header.cold().finalizing.lock() = Some(Box::new(run));
+    *cold.finalizing.lock() = Some(run);
     // A yield always keeps the queue slot, so there is one answer.
     let (PendingAction::Idle | PendingAction::Again) = header.state.transition_to_pending(true);
     // SAFETY: the queue slot is ours.
@@ -270,10 +271,7 @@ fn poll_finalizers(raw: NonNull<Header>) -> Ran {
         return complete(raw);
     };
     match run.poll(&mut Context::from_waker(&waker)) {
-        Poll::Ready(tally) => {
-            header.region.finalizers_done(tally);
-            complete(raw)
-        }
+        Poll::Ready(()) => complete(raw),
         Poll::Pending => {
             *header.cold().finalizing.lock() = Some(run);
             pending(raw, header.region.word.load())
@@ -316,12 +314,14 @@ fn complete(raw: NonNull<Header>) -> Ran {
     // Once the task is done: a request that comes from now on leaves no timer (see `cancel_task`).
     if let Some(cold) = task.cold_if_any() {
         let mut limits = cold.limits.lock();
-        let timers = [limits.deadline_timer.take(), limits.force_timer.take()];
+        let timers = &[limits.deadline_timer.take(), limits.force_timer.take()];
         drop(limits);
-        kernel.cancel_timers(timers);
+        for timer in timers {
+            kernel.cancel_timer(*timer);
+        }
     }
     if !action.handle {
-        let dropped = kernel.platform.guard(&mut || {
+        let dropped = guarded(&*kernel.platform, || {
             // SAFETY: there is no handle, so the outcome is the completer's.
             unsafe { erased::discard(raw) };
         });
@@ -374,11 +374,13 @@ impl Header {
         }
     }
 
-    /// When the cleanup budget of this task's cancel is spent.
-    pub(crate) fn force_limit(&self) -> Option<Time> {
-        let own = self.cold_if_any().and_then(|cold| cold.cancel.force_at());
+    /// When the cleanup budget of this task's cancel is spent; [`Time::MAX`] if nothing asked.
+    pub(crate) fn force_limit(&self) -> Time {
         let region = self.region.word.force_at();
-        [own, region].into_iter().flatten().min()
+        match self.cold_if_any() {
+            Some(cold) => cold.cancel.force_at().min(region),
+            None => region,
+        }
     }
 
     fn reason_or_shutdown(&self) -> CancelReason {
@@ -470,7 +472,8 @@ pub(crate) fn sweep(root: &Arc<RegionCore>) {
             // SAFETY: the claim left us the runtime's reference, or one in its place.
             let header = unsafe { raw.as_ref() };
             if let Some(cold) = header.cold_if_any() {
-                cold.finalizers.lock().abandon();
+                let unrun = cold.finalizers.lock().take();
+                drop(unrun);
                 let under_way = cold.finalizing.lock().take();
                 drop(under_way);
             }
@@ -480,7 +483,7 @@ pub(crate) fn sweep(root: &Arc<RegionCore>) {
                 force(raw)
             };
         }
-        region.with_finalizers(Finalizers::abandon);
+        drop(region.with_finalizers(Finalizers::take));
         region.closed();
     }
 }

@@ -6,7 +6,7 @@
 mod wheel;
 
 use alloc::sync::Arc;
-use core::future::poll_fn;
+use core::future::{Future, poll_fn};
 use core::task::{Poll, Waker};
 use core::time::Duration;
 
@@ -52,26 +52,27 @@ impl CxBase {
     ///
     /// # Cancel safety
     /// Dropping the wait cancels the timer.
-    pub async fn sleep(&self, duration: Duration) -> Result<(), TimeError> {
-        self.require_timing()?;
-        let deadline = self.task().region.kernel.now().saturating_add(duration);
-        self.sleep_until(deadline).await
+    pub fn sleep(&self, duration: Duration) -> impl Future<Output = Result<(), TimeError>> {
+        self.wait_until(move |kernel| kernel.now().saturating_add(duration))
     }
 
     /// Waits until `deadline`; a deadline in the past is over at once.
     ///
     /// # Errors
     /// As [`sleep`](Self::sleep).
-    pub async fn sleep_until(&self, deadline: Time) -> Result<(), TimeError> {
+    pub fn sleep_until(&self, deadline: Time) -> impl Future<Output = Result<(), TimeError>> {
+        self.wait_until(move |_| deadline)
+    }
+
+    /// `deadline` is asked for at the first poll.
+    async fn wait_until(&self, deadline: impl FnOnce(&Kernel) -> Time) -> Result<(), TimeError> {
         self.require_timing()?;
+        let kernel = &self.task().region.kernel;
+        let deadline = deadline(kernel);
+        // Time that is over on a later poll wins over a cancel that came with it (R-CAN-5).
+        self.poll_cancelled()?;
         let mut countdown = Countdown::default();
-        let mut first = true;
         poll_fn(|waker| {
-            // On later polls time that is over wins over a cancel that came with it (R-CAN-5).
-            if core::mem::replace(&mut first, false) {
-                self.poll_cancelled()?;
-            }
-            let kernel = &self.task().region.kernel;
             if countdown.is_over(kernel, deadline, TimerClass::Wake, waker.waker()) {
                 return Poll::Ready(Ok(()));
             }

@@ -17,8 +17,8 @@
 //! # Levels
 //!
 //! The structure is the hierarchical timing wheel of Varghese and Lauck, "Hashed and Hierarchical
-//! Timing Wheels" (SOSP 1987). A deadline divided by the tick, rounded down, is read as a number in
-//! base 64. The `cursor` is the current time in the same units. A timer lives at the level of the
+//! Timing Wheels" (SOSP 1987). A deadline divided by the tick (a power of two), rounded down, is read as a
+//! number in base 64. The `cursor` is the current time in the same units. A timer lives at the level of the
 //! highest digit in which it differs from the cursor, in the bucket (the paper's slot) that this
 //! digit names:
 //!
@@ -41,7 +41,7 @@
 //! 3. When the cursor moves to `target`, each bucket whose last tick has come joins `near` as it
 //!    is. At most one bucket reaches past `target`; its timers are filed anew, at lower levels. A
 //!    timer is refiled at most once per level.
-//! 4. Timers that differ above the top level (2^36 ticks: two years at a tick of 1 ms) wait in
+//! 4. Timers that differ above the top level (2^36 ticks: more than a year at a tick of 1 ms) wait in
 //!    `overflow`, and those of the cursor's tick or before it in `near`. In between lie the 6 x 64
 //!    buckets.
 //!
@@ -69,7 +69,6 @@
 //! that bucket. Memory is one entry for each timer of the highest number ever live at once, one for
 //! each slot retired after 2^32 timers, and 256 bytes for each level that was ever used.
 
-use alloc::vec;
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
@@ -128,7 +127,8 @@ pub(crate) struct Fired<A> {
 
 /// A set of timers, each with a deadline, a class and an action. See the module for its shape.
 pub(crate) struct Wheel<A> {
-    tick: NonZeroU64,
+    /// The tick is 2 to the power of this many nanoseconds: a division of 64 bits is long on a small core.
+    tick_bits: u32,
     /// The latest time seen. It never goes back, whatever the caller's clock does.
     now: Time,
     /// `now` in ticks, rounded down.
@@ -191,12 +191,9 @@ impl Roots {
             OVERFLOW => LEVELS,
             bucket => bucket / BUCKETS + 1,
         };
-        // The highest comes last, so if it is there, all are.
-        if self.levels[levels - 1].is_empty() {
-            for level in &mut self.levels[..levels] {
-                if level.is_empty() {
-                    *level = vec![NONE; BUCKETS];
-                }
+        for level in self.levels.iter_mut().take(levels) {
+            if level.is_empty() {
+                level.resize(BUCKETS, NONE);
             }
         }
     }
@@ -229,14 +226,16 @@ impl<A> Entry<A> {
 }
 
 impl<A> Wheel<A> {
-    /// An empty wheel that files timers by `tick` nanoseconds and whose clock stands at `start`.
+    /// An empty wheel that files timers by `tick` nanoseconds, rounded down to a power of two, and whose
+    /// clock stands at `start`.
     ///
     /// A tick near the platform's timer resolution files best; it has no effect on precision.
     pub fn new(tick: NonZeroU64, start: Time) -> Self {
+        let tick_bits = tick.ilog2();
         Self {
-            tick,
+            tick_bits,
             now: start,
-            cursor: start.as_nanos() / tick,
+            cursor: start.as_nanos() >> tick_bits,
             next_seq: 0,
             len: 0,
             occupied: [0; LEVELS],
@@ -415,7 +414,7 @@ impl<A> Wheel<A> {
     }
 
     fn tick_of(&self, time: Time) -> u64 {
-        time.as_nanos() / self.tick
+        time.as_nanos() >> self.tick_bits
     }
 
     /// The heap where a timer belongs: see "Levels" in the module's documentation.

@@ -151,43 +151,33 @@ impl<'a, G: Gate> Acquire<'a, G> {
     #[inline]
     fn poll_first(&mut self, task: &Context<'_>) -> Poll<Result<G::Taken, Refusal>> {
         self.cx.poll_cancelled().map_err(Refusal::Cancelled)?;
-        let pushed = {
-            let mut state = self.gate.lock();
-            match G::try_take(&mut state, self.ask) {
-                Ok(()) => return Poll::Ready(Ok(G::take(&mut state))),
-                Err(Shut::Closed) => return Poll::Ready(Err(Refusal::Closed)),
-                Err(Shut::Busy) => {}
-            }
-            clones_quietly(self.cx, task.waker())
-                .then(|| self.push(&mut state, task.waker().clone()))
-        };
-        match pushed {
-            Some(pushed) => self.joined(pushed),
-            None => self.join(task.waker().clone()),
-        }
-    }
-
-    /// Looks again, since the lock was released to clone a foreign waker, and joins the queue.
-    #[cold]
-    fn join(&mut self, waker: Waker) -> Poll<Result<G::Taken, Refusal>> {
-        let pushed = {
-            let mut state = self.gate.lock();
-            let taken = if mutant!(WaitNotRechecked) {
-                Err(Shut::Busy)
-            } else {
-                G::try_take(&mut state, self.ask)
+        let mut waker = None;
+        loop {
+            let pushed = {
+                let mut state = self.gate.lock();
+                let taken = match waker {
+                    Some(_) if mutant!(WaitNotRechecked) => Err(Shut::Busy),
+                    _ => G::try_take(&mut state, self.ask),
+                };
+                match taken {
+                    Ok(()) => return Poll::Ready(Ok(G::take(&mut state))),
+                    Err(Shut::Closed) => return Poll::Ready(Err(Refusal::Closed)),
+                    Err(Shut::Busy) => {}
+                }
+                if waker.is_none() && clones_quietly(self.cx, task.waker()) {
+                    waker = Some(task.waker().clone());
+                }
+                waker.take().map(|waker| {
+                    let waiters = &mut G::permits(&mut state).waiters;
+                    waiters.push(G::units(self.ask), waker)
+                })
             };
-            match taken {
-                Ok(()) => return Poll::Ready(Ok(G::take(&mut state))),
-                Err(Shut::Closed) => return Poll::Ready(Err(Refusal::Closed)),
-                Err(Shut::Busy) => self.push(&mut state, waker),
+            match pushed {
+                Some(pushed) => return self.joined(pushed),
+                // A foreign waker is cloned while the lock is released, so there is a second look.
+                None => waker = Some(task.waker().clone()),
             }
-        };
-        self.joined(pushed)
-    }
-
-    fn push(&self, state: &mut G::State, waker: Waker) -> Result<Ticket, Waker> {
-        G::permits(state).waiters.push(G::units(self.ask), waker)
+        }
     }
 
     fn joined(&mut self, pushed: Result<Ticket, Waker>) -> Poll<Result<G::Taken, Refusal>> {

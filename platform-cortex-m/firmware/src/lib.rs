@@ -8,4 +8,6 @@ pub mod board;
 pub mod console;
 pub mod fault;
 pub mod heap;
+mod mem;
 pub mod stack;
+mod vectors;

@@ -330,10 +330,13 @@ fn admitted_work_is_never_refused<'a>(r: &'a LocalRegion, probe: &'a Probe) -> R
 fn full_runtime_still_cleans_up<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     Box::pin(async move {
         r.region(async |outer| {
-            let (up, notes) = (Flag::new(), probe.clone());
-            let raise = up.clone();
+            let (up, seen, notes) = (Flag::new(), Flag::new(), probe.clone());
+            let (raise, wait) = (up.clone(), seen.clone());
             let dropped = outer.region(async |inner| {
-                inner.defer(async move |_cx| notes.mark("finalizer"))?;
+                inner.defer(async move |_cx| {
+                    wait.raised().await;
+                    notes.mark("finalizer");
+                })?;
                 inner.spawn(async move |cx| {
                     raise.raise();
                     Ok(cx.sleep(LONG).await?)
@@ -346,6 +349,7 @@ fn full_runtime_still_cleans_up<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run
                 full.is_err_and(|e| e.is_at_capacity()),
                 "the runtime is not full",
             );
+            seen.raise();
             Ok(())
         })
         .await?;

@@ -115,6 +115,9 @@ async fn sleep(cx: Cx<Stop>, counts: Arc<Counts>) -> Result<(), Stop> {
 export! {
     /// Makes a runtime with one task, whose region holds two more. Null if they do not fit.
     fn start() -> Option<Box<Program>> {
+        if !host::has_heap() {
+            return None;
+        }
         let driver = LocalDriver::new(Arc::new(Host), CAPACITY);
         let counts = Arc::new(Counts::default());
         let inside = Arc::clone(&counts);
