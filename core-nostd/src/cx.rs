@@ -279,6 +279,11 @@ impl CxBase {
         self.require::<Timing>()
     }
 
+    #[inline]
+    pub(crate) fn require_io(&self) -> Result<(), CapabilityDenied> {
+        self.require::<Io>()
+    }
+
     /// Reserves a host operation: the surrounding region does not close before it is resolved.
     ///
     /// # Errors
