@@ -17,11 +17,16 @@
 //! # Ok::<(), asupersync_core::Error>(())
 //! ```
 
-#![forbid(unsafe_code)]
+// But for what the module says that allows it.
+#![deny(unsafe_code)]
 
 mod clock;
 mod platform;
+mod reactor;
 mod runtime;
 
+/// The network types: sockets, their errors, and the capability that a runtime grants to its root region.
+pub use asupersync_io as io;
 pub use platform::StdPlatform;
+pub use reactor::{Reactor, ReactorStats};
 pub use runtime::{Builder, Runtime};

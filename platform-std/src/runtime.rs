@@ -9,6 +9,10 @@ use asupersync_local::{LocalDriver, Turn};
 use parking::Parker;
 
 use crate::platform::StdPlatform;
+use crate::reactor::ReactorStats;
+
+/// How many polls pass between two looks at the I/O events while there is always something to poll.
+const POLLS_PER_IO_LOOK: u32 = 64;
 
 /// How many tasks a runtime admits by default.
 const CAPACITY: usize = 1 << 18;
@@ -52,11 +56,15 @@ impl Runtime {
             platform,
             parker,
         } = self;
-        driver.block_on(body, |until| platform.park(parker, until))
+        driver.block_on_turns(POLLS_PER_IO_LOOK, body, |turn| match turn {
+            Turn::Idle(until) => platform.park(parker, until),
+            Turn::More => platform.poll_io(),
+        })
     }
 
     /// Polls at most `polls` tasks without waiting: for programs with a loop of their own.
     pub fn turn(&mut self, polls: u32) -> Turn {
+        self.platform.poll_io();
         self.driver.turn(polls)
     }
 
@@ -78,6 +86,11 @@ impl Runtime {
         self.driver.stats()
     }
 
+    /// The counters of its I/O; all zero until a socket is made.
+    pub fn io_stats(&self) -> ReactorStats {
+        self.platform.io_stats()
+    }
+
     /// The executor underneath.
     pub fn driver(&self) -> &LocalDriver {
         &self.driver
@@ -89,7 +102,13 @@ impl Runtime {
             platform,
             parker,
         } = self;
-        driver.shut_down(|until| platform.park(parker, until));
+        driver.request_shutdown();
+        while !driver.is_shut_down() {
+            match driver.turn(POLLS_PER_IO_LOOK) {
+                Turn::Idle(until) if !driver.is_shut_down() => platform.park(parker, until),
+                _ => platform.poll_io(),
+            }
+        }
     }
 }
 
@@ -116,6 +135,7 @@ pub struct Builder {
     capacity: usize,
     config: Config,
     sink: Option<Sink>,
+    io: bool,
 }
 
 impl Default for Builder {
@@ -124,6 +144,7 @@ impl Default for Builder {
             capacity: CAPACITY,
             config: Config::default(),
             sink: None,
+            io: true,
         }
     }
 }
@@ -147,13 +168,25 @@ impl Builder {
         self
     }
 
+    /// Leaves the host's network out: no region holds the capability [`Net`](asupersync_io::Net), unless
+    /// [`config`](Self::config) grants one of your own.
+    pub fn without_io(mut self) -> Self {
+        self.io = false;
+        self
+    }
+
     /// Makes the runtime. It belongs to the calling thread.
     pub fn build(self) -> Runtime {
         let (platform, parker) = StdPlatform::new();
         let platform = Arc::new(platform);
         let world: Arc<dyn Platform> = Arc::<StdPlatform>::clone(&platform);
+        let config = if self.io {
+            self.config.grant(platform.net())
+        } else {
+            self.config
+        };
         Runtime {
-            driver: LocalDriver::with_config(world, self.capacity, self.config, self.sink),
+            driver: LocalDriver::with_config(world, self.capacity, config, self.sink),
             platform,
             parker,
         }
