@@ -10,6 +10,7 @@ mod heap;
 mod host;
 mod machine;
 mod ours;
+mod ours_net;
 mod workload;
 
 use clap::Parser;

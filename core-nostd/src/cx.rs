@@ -285,6 +285,11 @@ impl CxBase {
         self.require(Own::Timing)
     }
 
+    #[inline]
+    pub(crate) fn require_io(&self) -> Result<(), CapabilityDenied> {
+        self.require(Own::Io)
+    }
+
     /// Reserves a host operation: the surrounding region does not close before it is resolved.
     ///
     /// # Errors

@@ -47,6 +47,7 @@ mod platform;
 // The kernel.
 mod cancel_word;
 mod capacity;
+mod capsule;
 mod cx;
 mod driver;
 mod fiber;
@@ -74,6 +75,7 @@ mod wait;
 
 pub use budget::Budget;
 pub use cancel::{CAUSE_DEPTH_MAX, CancelKind, CancelReason, Cancelled, CleanupBudgets};
+pub use capsule::{Capsule, CapsuleError, HostObject};
 pub use cx::{Cx, CxBase, LocalCx};
 pub use diagnostic::Diagnostic;
 pub use driver::{Driver, ForeignTask, MainTask, Worker};

@@ -1,6 +1,6 @@
 //! The one place that reads the host's clock.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use asupersync_core::Time;
 
@@ -26,4 +26,9 @@ impl Clock {
     pub(crate) fn instant(&self, at: Time) -> Option<Instant> {
         self.epoch.checked_add(at.saturating_since(Time::ZERO))
     }
+}
+
+/// How long it is until an instant of the host; zero once it has passed.
+pub(crate) fn time_left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now())
 }

@@ -17,12 +17,18 @@
 //! # Ok::<(), asupersync_core::Error>(())
 //! ```
 
-#![forbid(unsafe_code)]
+// But for what the module says that allows it.
+#![deny(unsafe_code)]
 
 mod clock;
 mod platform;
+mod reactor;
 mod runtime;
+mod seats;
 
+/// The network types: sockets, their errors, and the capability that a runtime grants to its root region.
+pub use asupersync_io as io;
 pub use asupersync_work_stealing::StartError;
 pub use platform::StdPlatform;
+pub use reactor::{Reactor, ReactorStats};
 pub use runtime::{Builder, Runtime};

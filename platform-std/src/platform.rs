@@ -1,13 +1,15 @@
 //! `StdPlatform`: the host as the kernel sees it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use asupersync_core::{Diagnostic, PanicPayload, Platform, Time};
+use asupersync_io::Net;
 use asupersync_work_stealing::{Host, Rest};
-use parking::{Parker, Unparker};
-use parking_lot::Mutex;
 
 use crate::clock::Clock;
+use crate::reactor::{HostNet, ReactorStats};
+use crate::seats::Seats;
 
 /// Clock, waiting, entropy and panic capture of a host with an operating system.
 ///
@@ -15,46 +17,27 @@ use crate::clock::Clock;
 #[derive(Debug)]
 pub struct StdPlatform {
     clock: Clock,
-    seats: Box<[Seat]>,
-}
-
-/// Where one driver waits.
-#[derive(Debug)]
-struct Seat {
-    /// Locked by the driver whose seat it is, while it waits.
-    parker: Mutex<Parker>,
-    unparker: Unparker,
+    seats: Arc<Seats>,
 }
 
 impl StdPlatform {
     /// A platform on whose threads `drivers` drivers can wait.
     pub fn new(drivers: usize) -> Self {
-        let seats = (0..drivers).map(|_| {
-            let (parker, unparker) = parking::pair();
-            Seat {
-                parker: Mutex::new(parker),
-                unparker,
-            }
-        });
         Self {
             clock: Clock::start(),
-            seats: seats.collect(),
+            seats: Arc::new(Seats::new(drivers)),
         }
     }
 
-    /// Has driver `driver` wait until woken or, if given, until `deadline`. May return early.
-    pub(crate) fn park(&self, driver: usize, deadline: Option<Time>) {
-        let Some(seat) = self.seats.get(driver) else {
-            return;
-        };
-        let parker = seat.parker.lock();
-        match deadline.map(|at| self.clock.instant(at)) {
-            Some(Some(instant)) => {
-                parker.park_deadline(instant);
-            }
-            // No timer, or one beyond the host's range.
-            Some(None) | None => parker.park(),
-        }
+    /// The host's network, to be granted to a root region.
+    pub fn net(&self) -> Net {
+        Net::new(Arc::new(HostNet::new(Arc::clone(&self.seats))))
+    }
+
+    /// The reactor's counters; all zero until there is a socket.
+    pub fn io_stats(&self) -> ReactorStats {
+        let reactor = self.seats.reactor();
+        reactor.map(|reactor| reactor.stats()).unwrap_or_default()
     }
 }
 
@@ -66,7 +49,7 @@ impl Platform for StdPlatform {
     fn arm(&self, _deadline: Option<Time>) {}
 
     fn pend(&self) {
-        self.notify(0);
+        self.seats.notify(0);
     }
 
     fn entropy(&self) -> u64 {
@@ -88,14 +71,20 @@ impl Platform for StdPlatform {
 impl Host for StdPlatform {
     fn wait(&self, driver: usize, rest: Rest) {
         match rest {
-            Rest::Watch(until) => self.park(driver, until),
-            Rest::Sleep => self.park(driver, None),
+            // No timer, or one beyond the host's range.
+            Rest::Watch(until) => {
+                let until = until.and_then(|at| self.clock.instant(at));
+                self.seats.watch(driver, until);
+            }
+            Rest::Sleep => self.seats.sleep(driver),
         }
     }
 
     fn notify(&self, driver: usize) {
-        if let Some(seat) = self.seats.get(driver) {
-            seat.unparker.unpark();
-        }
+        self.seats.notify(driver);
+    }
+
+    fn look(&self) {
+        self.seats.look();
     }
 }

@@ -10,6 +10,7 @@ use asupersync_local::{LocalDriver, Turn};
 use asupersync_work_stealing::{Host, Pool, Rest, Settings, StartError};
 
 use crate::platform::StdPlatform;
+use crate::reactor::ReactorStats;
 
 /// A runtime that belongs to the thread that made it.
 ///
@@ -20,12 +21,16 @@ use crate::platform::StdPlatform;
 /// budget, and is dropped past that.
 pub struct Runtime {
     engine: Engine,
+    platform: Arc<StdPlatform>,
 }
+
+/// How many polls pass between two looks at the I/O events while there is always something to poll.
+const POLLS_PER_IO_LOOK: u32 = 64;
 
 /// One thread keeps the lanes' order to the letter; several share the work.
 #[allow(clippy::large_enum_variant)] // there is one per runtime
 enum Engine {
-    One(LocalDriver, Arc<StdPlatform>),
+    One(LocalDriver),
     Many(Pool),
 }
 
@@ -61,16 +66,24 @@ impl Runtime {
         E: TaskError,
         F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
     {
-        match &mut self.engine {
-            Engine::One(driver, platform) => driver.block_on(body, |until| platform.park(0, until)),
+        let Self { engine, platform } = self;
+        match engine {
+            Engine::One(driver) => {
+                let rest = |turn| between_turns(platform, turn);
+                driver.block_on_turns(POLLS_PER_IO_LOOK, body, rest)
+            }
             Engine::Many(pool) => pool.block_on(body),
         }
     }
 
     /// Polls at most `polls` tasks on this thread without waiting: for programs with a loop of their own.
     pub fn turn(&mut self, polls: u32) -> Turn {
-        match &mut self.engine {
-            Engine::One(driver, _) => driver.turn(polls),
+        let Self { engine, platform } = self;
+        match engine {
+            Engine::One(driver) => {
+                platform.look();
+                driver.turn(polls)
+            }
             Engine::Many(pool) => match pool.turn(polls) {
                 None => Turn::More,
                 Some(Rest::Watch(until)) => Turn::Idle(until),
@@ -82,7 +95,7 @@ impl Runtime {
     /// Spawns into the root region, from any thread.
     pub fn spawner(&self) -> Spawner<Error> {
         match &self.engine {
-            Engine::One(driver, _) => driver.spawner(),
+            Engine::One(driver) => driver.spawner(),
             Engine::Many(pool) => pool.spawner(),
         }
     }
@@ -98,16 +111,38 @@ impl Runtime {
     /// The runtime's counters.
     pub fn stats(&self) -> Stats {
         match &self.engine {
-            Engine::One(driver, _) => driver.stats(),
+            Engine::One(driver) => driver.stats(),
             Engine::Many(pool) => pool.stats(),
         }
     }
 
+    /// The counters of its I/O; all zero until a socket is made.
+    pub fn io_stats(&self) -> ReactorStats {
+        self.platform.io_stats()
+    }
+
     fn drain(&mut self) {
-        match &mut self.engine {
-            Engine::One(driver, platform) => driver.shut_down(|until| platform.park(0, until)),
+        let Self { engine, platform } = self;
+        match engine {
+            Engine::One(driver) => {
+                driver.request_shutdown();
+                while !driver.is_shut_down() {
+                    let turn = driver.turn(POLLS_PER_IO_LOOK);
+                    if !driver.is_shut_down() {
+                        between_turns(platform, turn);
+                    }
+                }
+            }
             Engine::Many(pool) => pool.shut_down(),
         }
+    }
+}
+
+/// What the one thread does between two turns.
+fn between_turns(platform: &StdPlatform, turn: Turn) {
+    match turn {
+        Turn::Idle(until) => platform.wait(0, Rest::Watch(until)),
+        Turn::More => platform.look(),
     }
 }
 
@@ -128,13 +163,26 @@ impl fmt::Debug for Runtime {
 }
 
 /// Settings of a [`Runtime`].
-#[derive(Clone, Default)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until it builds"]
 pub struct Builder {
     settings: Settings,
     workers: Option<usize>,
     config: Config,
     sink: Option<Sink>,
+    io: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            workers: None,
+            config: Config::default(),
+            sink: None,
+            io: true,
+        }
+    }
 }
 
 impl Builder {
@@ -177,6 +225,23 @@ impl Builder {
         self
     }
 
+    /// Leaves the host's network out: no region holds the capability [`Net`](asupersync_io::Net), unless
+    /// [`config`](Self::config) grants one of your own.
+    pub fn without_io(mut self) -> Self {
+        self.io = false;
+        self
+    }
+
+    /// The settings of the kernel, with what the host can do.
+    fn grants(&self, platform: &StdPlatform) -> Config {
+        let config = self.config.clone();
+        if self.io {
+            config.grant(platform.net())
+        } else {
+            config
+        }
+    }
+
     /// Makes the runtime. It belongs to the calling thread.
     ///
     /// # Errors
@@ -189,13 +254,16 @@ impl Builder {
         if workers == 0 {
             return Ok(self.on_one_thread());
         }
+        // The last seat is for the thread that the runtime belongs to.
+        let platform = Arc::new(StdPlatform::new(workers.saturating_add(1)));
+        let config = self.grants(&platform);
+        let host: Arc<dyn Host> = Arc::<StdPlatform>::clone(&platform);
         let mut settings = self.settings;
         settings.workers = workers;
-        // The last seat is for the thread that the runtime belongs to.
-        let host: Arc<dyn Host> = Arc::new(StdPlatform::new(workers.saturating_add(1)));
-        let pool = Pool::start(host, &settings, self.config, self.sink)?;
+        let pool = Pool::start(host, &settings, config, self.sink)?;
         Ok(Runtime {
             engine: Engine::Many(pool),
+            platform,
         })
     }
 
@@ -203,11 +271,12 @@ impl Builder {
     /// keep their order to the letter, and nothing has to be started.
     pub fn on_one_thread(self) -> Runtime {
         let platform = Arc::new(StdPlatform::new(1));
+        let config = self.grants(&platform);
         let world: Arc<dyn Platform> = Arc::<StdPlatform>::clone(&platform);
         let capacity = self.settings.capacity;
-        let driver = LocalDriver::with_config(world, capacity, self.config, self.sink);
         Runtime {
-            engine: Engine::One(driver, platform),
+            engine: Engine::One(LocalDriver::with_config(world, capacity, config, self.sink)),
+            platform,
         }
     }
 }

@@ -11,6 +11,7 @@ mod mpsc;
 mod oneshot;
 mod ping_pong;
 mod spawn_join;
+pub mod tcp_echo;
 pub mod threads;
 mod yield_many;
 
@@ -60,6 +61,15 @@ pub fn all() -> Vec<(&'static str, Build)> {
         (
             "idle_bytes",
             Box::new(|| idle_bytes::workload("idle_bytes")),
+        ),
+        // 0.95 of the best peer's requests in the same time.
+        (
+            "tcp_echo_64",
+            Box::new(|| tcp_echo::workload("tcp_echo_64", 64, scaled(500), Some(1.0 / 0.95))),
+        ),
+        (
+            "tcp_echo_1",
+            Box::new(|| tcp_echo::workload("tcp_echo_1", 1, scaled(10_000), None)),
         ),
     ];
     all.extend(threads::all());

@@ -331,7 +331,7 @@ fn full_runtime_still_cleans_up<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run
     Box::pin(async move {
         r.region(async |outer| {
             let (up, seen, notes) = (Flag::new(), Flag::new(), probe.clone());
-            let (raise, wait) = (up.clone(), seen.clone());
+            let (raise, wait, stay) = (up.clone(), seen.clone(), seen.clone());
             let dropped = outer.region(async |inner| {
                 inner.defer(async move |_cx| {
                     wait.raised().await;
@@ -339,7 +339,9 @@ fn full_runtime_still_cleans_up<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run
                 })?;
                 inner.spawn(async move |cx| {
                     raise.raise();
-                    Ok(cx.sleep(LONG).await?)
+                    let end = cx.sleep(LONG).await;
+                    stay.raised().await;
+                    Ok(end?)
                 })?;
                 pending::<Result<(), Error>>().await
             });

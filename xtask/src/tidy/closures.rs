@@ -50,6 +50,28 @@ const CLOSURES: &[Closure] = &[
         banned: HOST_CRATES,
     },
     Closure {
+        name: "the network types on bare metal",
+        args: &[
+            "-p",
+            "asupersync-io",
+            "--no-default-features",
+            "--target",
+            "thumbv7m-none-eabi",
+        ],
+        banned: HOST_CRATES,
+    },
+    Closure {
+        name: "the network types in the browser",
+        args: &[
+            "-p",
+            "asupersync-io",
+            "--no-default-features",
+            "--target",
+            "wasm32-unknown-unknown",
+        ],
+        banned: HOST_CRATES,
+    },
+    Closure {
         name: "the local executor on bare metal",
         args: &[
             "-p",

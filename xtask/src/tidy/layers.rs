@@ -15,6 +15,7 @@ enum May {
 /// The layers, from the bottom. No library may use the conformance kit; only test and benchmark packages may.
 const LAYERS: &[(&str, May)] = &[
     ("asupersync-core", May::Use(&[])),
+    ("asupersync-io", May::Use(&["asupersync-core"])),
     ("asupersync-local", May::Use(&["asupersync-core"])),
     (
         "asupersync-embassy",
@@ -25,6 +26,7 @@ const LAYERS: &[(&str, May)] = &[
         "asupersync-std",
         May::Use(&[
             "asupersync-core",
+            "asupersync-io",
             "asupersync-local",
             "asupersync-work-stealing",
         ]),

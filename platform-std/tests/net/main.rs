@@ -1,0 +1,10 @@
+//! The network types on the host's sockets, through the public API, against loopback peers.
+//!
+//! Peers that must not share our machinery are plain std sockets on threads. Nothing here waits for time to pass,
+//! but for the peers that never answer, whose waits are timeouts.
+
+mod accept;
+mod connect;
+mod errors;
+mod rig;
+mod stream;
