@@ -15,6 +15,7 @@ use crate::error::{Error, SpawnError, TaskError};
 use crate::executor::Executor;
 use crate::kernel::{Config, Kernel, Stats};
 use crate::mutants::mutant;
+use crate::obligation::VERY_LONG;
 use crate::path::PathId;
 use crate::platform::Platform;
 use crate::region::{
@@ -210,7 +211,7 @@ impl Driver {
     /// Whether the root region is closed; the last step of shutdown. Turns go on until it is.
     ///
     /// Obligations that were handed out of the tasks of the root region are waited for until the cleanup
-    /// budget is spent, and then revoked (R-OBL-2). Nobody takes the root region's outcome, so there
+    /// budget is spent, then revoked (R-OBL-2), or abandoned if they may be (R-IO-2). Nobody takes the root region's outcome, so there
     /// [`LeakResponse::Panic`](crate::LeakResponse::Panic) is as `Log`.
     pub fn is_shut_down(&self) -> bool {
         let root = &self.root;
@@ -218,8 +219,9 @@ impl Driver {
         if root.word.is_cancelled() && empty && root.state() != RegionState::Closed {
             if root.open_obligations() > 0 && root.word.is_forced() {
                 root.revoke_obligations();
+                root.abandon_obligations(VERY_LONG);
             }
-            // Commits under way end by themselves.
+            // What is under way ends by itself.
             if root.open_obligations() == 0 || mutant!(LeakIgnored) {
                 root.closed();
             }

@@ -91,6 +91,7 @@ impl Default for Config {
 pub(crate) struct Counters {
     pub(crate) forced: AtomicUsize,
     pub(crate) leaked: AtomicUsize,
+    pub(crate) abandoned: AtomicUsize,
     pub(crate) late_values: AtomicUsize,
     pub(crate) timers_fired: AtomicUsize,
 }
@@ -105,6 +106,8 @@ pub struct Stats {
     pub forced: u64,
     /// Obligations that were never resolved.
     pub leaked: u64,
+    /// Operations of the host that a region did not wait for to the end, as their callers had allowed.
+    pub abandoned: u64,
     /// Values of race losers that nobody asked for.
     pub late_values: u64,
     /// Timers that fired.
@@ -290,6 +293,7 @@ impl Kernel {
             live: self.live.load(Ordering::Relaxed),
             forced: self.stats.forced.load(Ordering::Relaxed) as u64,
             leaked: self.stats.leaked.load(Ordering::Relaxed) as u64,
+            abandoned: self.stats.abandoned.load(Ordering::Relaxed) as u64,
             late_values: self.stats.late_values.load(Ordering::Relaxed) as u64,
             timers_fired: self.stats.timers_fired.load(Ordering::Relaxed) as u64,
             timers: self.timers.lock().len(),
@@ -408,7 +412,6 @@ impl Kernel {
 pub(crate) struct TimerGuard {
     kernel: Arc<Kernel>,
     key: TimerKey,
-    deadline: Time,
 }
 
 impl TimerGuard {
@@ -421,12 +424,7 @@ impl TimerGuard {
         Self {
             kernel: Arc::clone(kernel),
             key: kernel.insert_timer(deadline, class, TimerAction::Wake(waker)),
-            deadline,
         }
-    }
-
-    pub(crate) fn is_due(&self, now: Time) -> bool {
-        now >= self.deadline
     }
 }
 

@@ -14,11 +14,13 @@ use crate::finalize::{FinalizerRun, Finalizers};
 use crate::kernel::TimerGuard;
 use crate::mutants::mutant;
 use crate::task::TaskRef;
+use crate::time::Time;
 use crate::timer::TimerClass;
 
 pub(super) struct Closing {
     step: Step,
-    patience: Option<TimerGuard>,
+    /// Since when nothing but tokens is waited for, and what wakes the closing to give up on the next.
+    patience: Option<(Time, Option<TimerGuard>)>,
 }
 
 enum Step {
@@ -102,43 +104,37 @@ impl Closing {
         }
     }
 
-    /// Waits until no token is open, and revokes what outlasts its time (R-OBL-2).
+    /// Waits until no token is open. Revokes what outlasts its time (R-OBL-2), and abandons operations of
+    /// the host that may be (R-IO-2).
     fn settle_obligations(&mut self, region: &Arc<RegionCore>, waker: &Context<'_>) -> Poll<()> {
-        if region.open_obligations() > 0 && !mutant!(LeakIgnored) {
-            if !self.patience_is_spent(region, waker) {
-                return Poll::Pending;
-            }
-            region.revoke_obligations();
-            if region.open_obligations() > 0 {
-                // Commits under way end by themselves, and the last one wakes us.
-                return Poll::Pending;
-            }
+        if region.open_obligations() == 0 || mutant!(LeakIgnored) {
+            self.patience = None;
+            return Poll::Ready(());
         }
-        self.patience = None;
-        Poll::Ready(())
-    }
-
-    /// Whether tokens that outlived the children have had their time: what the cleanup budget
-    /// leaves, or the configured wait if nothing was cancelled.
-    fn patience_is_spent(&mut self, region: &Arc<RegionCore>, waker: &Context<'_>) -> bool {
         let kernel = &region.kernel;
         let now = kernel.now();
-        if region.word.force_at().is_some_and(|until| now >= until) {
-            return true;
+        let since = self.patience.as_ref().map_or(now, |(since, _)| *since);
+        // What the cleanup budget leaves, or the configured wait if nothing was cancelled.
+        let own = since.saturating_add(kernel.config.obligation_budget);
+        let until = region.word.force_at().map_or(own, |at| at.min(own));
+        if now >= until {
+            region.revoke_obligations();
         }
-        match &self.patience {
-            None => {
-                let own = now.saturating_add(kernel.config.obligation_budget);
-                let until = region.word.force_at().map_or(own, |at| at.min(own));
-                self.patience = Some(TimerGuard::wake_at(
-                    kernel,
-                    until,
-                    TimerClass::Cancel,
-                    waker.waker().clone(),
-                ));
-                false
-            }
-            Some(timer) => timer.is_due(now),
+        let abandon = region.abandon_obligations(now.saturating_since(since));
+        if region.open_obligations() == 0 {
+            self.patience = None;
+            return Poll::Ready(());
         }
+        // Of what is under way the last one to end wakes us.
+        let revoke = Some(until).filter(|until| now < *until);
+        let abandon = abandon.map(|after| since.saturating_add(after));
+        let wake_at = match (revoke, abandon) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let timer = wake_at
+            .map(|at| TimerGuard::wake_at(kernel, at, TimerClass::Cancel, waker.waker().clone()));
+        self.patience = Some((since, timer));
+        Poll::Pending
     }
 }
