@@ -89,6 +89,8 @@ macro_rules! mutants {
                         | SlotLooksThenGoes
                         | SleepLooksFirst
                         | SleepUnordered
+                        | SubmitLooksFirst
+                        | RetireLooksAway
                 )
             }
         }
@@ -228,4 +230,8 @@ mutants! {
     SleepLooksFirst,
     /// breaks: R-SCH-2 (loom) (push and look, sleep and look: neither pair is kept in order)
     SleepUnordered,
+    /// breaks: R-IO-2 (loom) (a blocking call looks whether the pool is stopped, then goes in)
+    SubmitLooksFirst,
+    /// breaks: R-IO-1 (loom) (a thread whose idle time is over leaves without a last look)
+    RetireLooksAway,
 }

@@ -19,9 +19,15 @@
 
 #![forbid(unsafe_code)]
 
+mod blocking;
 mod clock;
+mod host;
 mod platform;
 mod runtime;
 
+pub use blocking::{
+    Blocking, BlockingBuilder, BlockingError, BlockingOptions, BlockingStats, CancelFlag,
+    ThreadBody, spawn_blocking, spawn_blocking_with,
+};
 pub use platform::StdPlatform;
 pub use runtime::{Builder, Runtime};

@@ -8,6 +8,8 @@ use asupersync_core::{Config, Error, LocalRegion, Platform, Spawner, Stats, Task
 use asupersync_local::{LocalDriver, Turn};
 use parking::Parker;
 
+use crate::blocking::{BlockingBuilder, BlockingStats};
+use crate::host::Host;
 use crate::platform::StdPlatform;
 
 /// How many tasks a runtime admits by default.
@@ -21,6 +23,7 @@ pub struct Runtime {
     driver: LocalDriver,
     platform: Arc<StdPlatform>,
     parker: Parker,
+    host: Host,
 }
 
 impl Runtime {
@@ -51,6 +54,7 @@ impl Runtime {
             driver,
             platform,
             parker,
+            ..
         } = self;
         driver.block_on(body, |until| platform.park(parker, until))
     }
@@ -78,6 +82,11 @@ impl Runtime {
         self.driver.stats()
     }
 
+    /// The counters of the blocking pool; `None` without one.
+    pub fn blocking_stats(&self) -> Option<BlockingStats> {
+        self.host.blocking_stats()
+    }
+
     /// The executor underneath.
     pub fn driver(&self) -> &LocalDriver {
         &self.driver
@@ -88,8 +97,10 @@ impl Runtime {
             driver,
             platform,
             parker,
+            host,
         } = self;
         driver.shut_down(|until| platform.park(parker, until));
+        host.stop();
     }
 }
 
@@ -115,6 +126,7 @@ impl fmt::Debug for Runtime {
 pub struct Builder {
     capacity: usize,
     config: Config,
+    blocking: Option<BlockingBuilder>,
     sink: Option<Sink>,
 }
 
@@ -123,6 +135,7 @@ impl Default for Builder {
         Self {
             capacity: CAPACITY,
             config: Config::default(),
+            blocking: Some(BlockingBuilder::new()),
             sink: None,
         }
     }
@@ -141,6 +154,18 @@ impl Builder {
         self
     }
 
+    /// The settings of the pool for what blocks.
+    pub fn blocking(mut self, pool: BlockingBuilder) -> Self {
+        self.blocking = Some(pool);
+        self
+    }
+
+    /// No pool: the root gets no capability for anything that blocks.
+    pub fn without_blocking(mut self) -> Self {
+        self.blocking = None;
+        self
+    }
+
     /// Where trace events go.
     pub fn trace(mut self, sink: Arc<dyn TraceSink>) -> Self {
         self.sink = Some(sink);
@@ -152,10 +177,12 @@ impl Builder {
         let (platform, parker) = StdPlatform::new();
         let platform = Arc::new(platform);
         let world: Arc<dyn Platform> = Arc::<StdPlatform>::clone(&platform);
+        let (host, config) = Host::grant(self.config, self.blocking);
         Runtime {
-            driver: LocalDriver::with_config(world, self.capacity, self.config, self.sink),
+            driver: LocalDriver::with_config(world, self.capacity, config, self.sink),
             platform,
             parker,
+            host,
         }
     }
 }

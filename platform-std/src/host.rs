@@ -1,0 +1,45 @@
+//! `Host`: what every runtime of this crate grants its root, and what it stops at its end.
+//!
+//! Owns the list of surfaces. The runtimes call it twice: when they are built and when they are shut down.
+
+use asupersync_core::Config;
+
+use crate::blocking::{Blocking, BlockingBuilder, BlockingPool, BlockingStats};
+
+/// The surfaces of one runtime.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pool: Option<BlockingPool>,
+}
+
+impl Host {
+    /// Grants the root everything that this host has; what blocks only with a pool.
+    pub(crate) fn grant(config: Config, blocking: Option<BlockingBuilder>) -> (Self, Config) {
+        let pool = blocking.map(BlockingBuilder::build);
+        let config = match &pool {
+            Some(pool) => config.grant(Blocking::new(pool.clone())),
+            None => config,
+        };
+        (Self { pool }, config)
+    }
+
+    pub(crate) fn blocking_stats(&self) -> Option<BlockingStats> {
+        self.pool.as_ref().map(BlockingPool::stats)
+    }
+
+    /// The root region is closed: waits for the threads to be gone.
+    pub(crate) fn stop(&self) {
+        if let Some(pool) = &self.pool {
+            pool.stop_and_wait();
+        }
+    }
+}
+
+impl Drop for Host {
+    /// After a panic nobody called `stop`: the threads leave by themselves.
+    fn drop(&mut self) {
+        if let Some(pool) = &self.pool {
+            pool.stop();
+        }
+    }
+}
