@@ -5,6 +5,8 @@
 use asupersync_core::Config;
 
 use crate::blocking::{Blocking, BlockingBuilder, BlockingPool, BlockingStats};
+use crate::dns::Dns;
+use crate::fs::Fs;
 
 /// The surfaces of one runtime.
 #[derive(Debug)]
@@ -17,7 +19,10 @@ impl Host {
     pub(crate) fn grant(config: Config, blocking: Option<BlockingBuilder>) -> (Self, Config) {
         let pool = blocking.map(BlockingBuilder::build);
         let config = match &pool {
-            Some(pool) => config.grant(Blocking::new(pool.clone())),
+            Some(pool) => config
+                .grant(Blocking::new(pool.clone()))
+                .grant(Dns::new(pool.clone()))
+                .grant(Fs::new(pool.clone())),
             None => config,
         };
         (Self { pool }, config)

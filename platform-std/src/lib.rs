@@ -21,6 +21,8 @@
 
 mod blocking;
 mod clock;
+pub mod dns;
+pub mod fs;
 mod host;
 mod platform;
 mod runtime;

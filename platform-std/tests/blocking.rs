@@ -12,13 +12,12 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use asupersync_core::channel::oneshot;
 use asupersync_core::{Config, Error, Io, LocalRegion, Outcome, Recoverability, RegionOptions};
 use asupersync_std::{
     Blocking, BlockingBuilder, BlockingError, BlockingOptions, Runtime, spawn_blocking,
     spawn_blocking_with,
 };
-use support::{Door, OpensAtEnd, run, stats, until};
+use support::{Door, OpensAtEnd, begin, run, stats, until};
 
 fn threads(count: usize) -> BlockingBuilder {
     BlockingBuilder::new().threads_max(NonZeroUsize::new(count).expect("not zero"))
@@ -70,9 +69,9 @@ fn there_are_never_more_threads_than_may() {
             for _ in 0..6 {
                 // Two must run at once for any to pass.
                 let pairs = Arc::clone(&pairs);
-                r.spawn(
-                    async move |cx| Ok(spawn_blocking(&cx, move || pairs.wait().is_leader()).await?),
-                )?;
+                r.spawn(async move |cx| {
+                    Ok(spawn_blocking(&cx, move || pairs.wait().is_leader()).await?)
+                })?;
             }
             Ok::<_, Error>(())
         })
@@ -227,11 +226,7 @@ fn a_dropped_wait_leaves_the_closure_to_the_region() {
             let held = door.clone();
             {
                 let mut call = pin!(spawn_blocking(r, move || held.pass()));
-                poll_fn(|task| {
-                    assert!(call.as_mut().poll(task).is_pending());
-                    Poll::Ready(())
-                })
-                .await;
+                begin(call.as_mut()).await;
             }
             door.open();
             Ok::<_, Error>(())
@@ -246,18 +241,18 @@ fn a_dropped_wait_leaves_the_closure_to_the_region() {
 // proves: R-CAN-5
 #[test]
 fn a_value_that_is_there_wins_over_a_late_cancel() {
+    let door = Door::new();
+    let _opens = OpensAtEnd(door.clone());
     run(async |r| {
-        let (tx, mut rx) = oneshot::channel();
+        let held = door.clone();
         let task = r.spawn(async move |cx| {
-            let mut call = pin!(spawn_blocking(&cx, || 7));
-            poll_fn(|task| {
-                assert!(call.as_mut().poll(task).is_pending());
-                Poll::Ready(())
-            })
-            .await;
-            assert!(tx.send(()).is_delivered());
+            let mut call = pin!(spawn_blocking(&cx, move || {
+                held.pass();
+                7
+            }));
+            begin(call.as_mut()).await;
             poll_fn(|_| {
-                // Not polled before the value is there and the cancel requested.
+                // Not looked at before the value is there and the cancel requested.
                 let there = stats(&cx).finished == 1 && cx.is_cancel_requested();
                 if there {
                     Poll::Ready(())
@@ -268,7 +263,8 @@ fn a_value_that_is_there_wins_over_a_late_cancel() {
             .await;
             Ok(call.await?)
         })?;
-        rx.recv(r).await?;
+        until(r, || stats(r).running == 1).await?;
+        door.open();
         until(r, || stats(r).finished == 1).await?;
         task.cancel("too late");
         assert!(matches!(task.outcome(r).await?, Outcome::Ok(7)));

@@ -8,6 +8,7 @@
 //! | `queue` | the protocol of submitters and threads, without a host: what the loom models explore |
 //! | `pool` | the settings, the threads and their loop |
 //! | `call` | one call, from the task that waits to the thread that runs it |
+//! | `held` | a value, such as a file, that calls work on one after the other |
 //!
 //! A closure that runs cannot be stopped from outside. Cancelling its waiter ends the *wait*; the closure
 //! runs on, and the region does not close before it has ended (R-IO-2), unless the caller allowed that
@@ -15,6 +16,7 @@
 
 mod call;
 mod error;
+mod held;
 mod pool;
 mod queue;
 mod sync;
@@ -28,6 +30,7 @@ pub use error::BlockingError;
 pub use pool::{BlockingBuilder, BlockingStats, ThreadBody};
 
 pub(crate) use call::call;
+pub(crate) use held::Held;
 pub(crate) use pool::BlockingPool;
 
 /// The capability to run closures that block.
@@ -57,7 +60,7 @@ impl Blocking {
 #[derive(Debug, Clone, Default)]
 #[must_use = "options do nothing until a call is made with them"]
 pub struct BlockingOptions {
-    abandon_after: Option<Duration>,
+    pub(crate) abandon_after: Option<Duration>,
 }
 
 impl BlockingOptions {

@@ -2,7 +2,11 @@
 
 #![allow(dead_code)] // each test binary uses its own part
 
+use std::future::{Future, poll_fn};
+use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::Poll;
 
 use asupersync_core::{Cancelled, CxBase, Error, LocalRegion};
 use asupersync_std::{Blocking, BlockingStats, Runtime};
@@ -58,4 +62,37 @@ pub async fn until(cx: &CxBase, mut look: impl FnMut() -> bool) -> Result<(), Ca
 /// The counters of the pool.
 pub fn stats(cx: &CxBase) -> BlockingStats {
     cx.capability::<Blocking>().expect("granted").stats()
+}
+
+/// Polls `future` once, which must leave it waiting.
+pub async fn begin<F: Future>(mut future: Pin<&mut F>) {
+    poll_fn(|task| {
+        assert!(future.as_mut().poll(task).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// A folder of one test, removed at its end.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// An empty folder.
+    pub fn new(test: &str) -> Self {
+        let name = format!("asupersync-{test}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a folder for the test");
+        Self(path)
+    }
+
+    /// The path of something in it.
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
