@@ -7,6 +7,7 @@ use asupersync_core::Config;
 use crate::blocking::{Blocking, BlockingBuilder, BlockingPool, BlockingStats};
 use crate::dns::Dns;
 use crate::fs::Fs;
+use crate::signal::Signals;
 
 /// The surfaces of one runtime.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub(crate) struct Host {
 impl Host {
     /// Grants the root everything that this host has; what blocks only with a pool.
     pub(crate) fn grant(config: Config, blocking: Option<BlockingBuilder>) -> (Self, Config) {
+        let config = config.grant(Signals::new());
         let pool = blocking.map(BlockingBuilder::build);
         let config = match &pool {
             Some(pool) => config

@@ -26,6 +26,8 @@ pub mod fs;
 mod host;
 mod platform;
 mod runtime;
+pub mod signal;
+mod unsupported;
 
 pub use blocking::{
     Blocking, BlockingBuilder, BlockingError, BlockingOptions, BlockingStats, CancelFlag,
@@ -33,3 +35,4 @@ pub use blocking::{
 };
 pub use platform::StdPlatform;
 pub use runtime::{Builder, Runtime};
+pub use unsupported::Unsupported;
