@@ -7,6 +7,7 @@ use asupersync_core::Config;
 use crate::blocking::{Blocking, BlockingBuilder, BlockingPool, BlockingStats};
 use crate::dns::Dns;
 use crate::fs::Fs;
+use crate::process::Processes;
 use crate::signal::Signals;
 
 /// The surfaces of one runtime.
@@ -24,7 +25,8 @@ impl Host {
             Some(pool) => config
                 .grant(Blocking::new(pool.clone()))
                 .grant(Dns::new(pool.clone()))
-                .grant(Fs::new(pool.clone())),
+                .grant(Fs::new(pool.clone()))
+                .grant(Processes::new(pool.clone())),
             None => config,
         };
         (Self { pool }, config)

@@ -25,6 +25,7 @@ pub mod dns;
 pub mod fs;
 mod host;
 mod platform;
+pub mod process;
 mod runtime;
 pub mod signal;
 mod unsupported;

@@ -8,12 +8,14 @@
 //! | `queue` | the protocol of submitters and threads, without a host: what the loom models explore |
 //! | `pool` | the settings, the threads and their loop |
 //! | `call` | one call, from the task that waits to the thread that runs it |
+//! | `bytes` | what was read ahead from a file or pipe |
 //! | `held` | a value, such as a file, that calls work on one after the other |
 //!
 //! A closure that runs cannot be stopped from outside. Cancelling its waiter ends the *wait*; the closure
 //! runs on, and the region does not close before it has ended (R-IO-2), unless the caller allowed that
 //! with [`abandon_after`](BlockingOptions::abandon_after). See docs/adr/0007-blocking-capsules.md.
 
+mod bytes;
 mod call;
 mod error;
 mod held;
@@ -29,6 +31,7 @@ pub use call::CancelFlag;
 pub use error::BlockingError;
 pub use pool::{BlockingBuilder, BlockingStats, ThreadBody};
 
+pub(crate) use bytes::{ByteFile, READ_MAX, WRITE_MAX};
 pub(crate) use call::call;
 pub(crate) use held::Held;
 pub(crate) use pool::BlockingPool;

@@ -4,7 +4,7 @@
 //! where the program thinks the cursor is, also after waits that were cancelled.
 
 use std::fs::{Metadata, OpenOptions, Permissions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,12 +12,7 @@ use asupersync_core::CxBase;
 
 use super::error::{self, FsError};
 use super::{on_path, pool};
-use crate::blocking::Held;
-
-/// How much one call reads ahead.
-const READ_MAX: usize = 64 * 1024;
-/// How much one call writes.
-const WRITE_MAX: usize = 256 * 1024;
+use crate::blocking::{ByteFile, Held, READ_MAX, WRITE_MAX};
 
 /// An open file, whose operations run in the blocking pool, one after the other.
 ///
@@ -31,81 +26,7 @@ const WRITE_MAX: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct File {
     path: PathBuf,
-    state: Held<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    file: std::fs::File,
-    /// Read from the host and not yet given out: from `given` on.
-    ahead: Vec<u8>,
-    given: usize,
-    /// A write failed, and perhaps nobody waited for it any more.
-    failed: Option<Arc<io::Error>>,
-}
-
-impl State {
-    fn left(&self) -> usize {
-        self.ahead.len() - self.given
-    }
-
-    /// Reads ahead, unless there is something.
-    fn fill(&mut self, want: usize) -> io::Result<()> {
-        if self.left() > 0 {
-            return Ok(());
-        }
-        self.given = 0;
-        self.ahead.resize(want, 0);
-        let read = retry(|| self.file.read(&mut self.ahead));
-        self.ahead.truncate(*read.as_ref().unwrap_or(&0));
-        read.map(drop)
-    }
-
-    /// Gives out what is there, as much as fits.
-    fn give(&mut self, buffer: &mut [u8]) -> usize {
-        let count = self.left().min(buffer.len());
-        let until = self.given + count;
-        buffer[..count].copy_from_slice(&self.ahead[self.given..until]);
-        self.given = until;
-        count
-    }
-
-    /// Puts the host's cursor where the program's is. Where there is none to put, what was read ahead is kept.
-    fn settle(&mut self) -> io::Result<()> {
-        let left = self.left();
-        if left == 0 {
-            return Ok(());
-        }
-        // At most READ_MAX, hence in range.
-        match self.file.seek(SeekFrom::Current(-(left as i64))) {
-            Err(error) if error.kind() == io::ErrorKind::NotSeekable => Ok(()),
-            Err(error) => Err(error),
-            Ok(_) => {
-                self.given = self.ahead.len();
-                Ok(())
-            }
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Arc<io::Error>> {
-        let result = self
-            .settle()
-            .and_then(|()| retry(|| self.file.write(bytes)));
-        let result = result.map_err(Arc::new);
-        if let Err(error) = &result {
-            self.failed = Some(Arc::clone(error));
-        }
-        result
-    }
-}
-
-fn retry<T>(mut f: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match f() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
+    state: Held<ByteFile>,
 }
 
 impl File {
@@ -140,15 +61,9 @@ impl File {
     ) -> Result<Self, FsError> {
         let (path, options) = (path.as_ref().to_path_buf(), options.clone());
         let file = on_path(cx, "open", &path, move |path| options.open(path)).await?;
-        let state = State {
-            file,
-            ahead: Vec::new(),
-            given: 0,
-            failed: None,
-        };
         Ok(Self {
             path,
-            state: Held::new(state),
+            state: Held::new(ByteFile::new(file)),
         })
     }
 
@@ -190,8 +105,7 @@ impl File {
             if state.left() == 0 {
                 return Ok(content.len() - before);
             }
-            content.extend_from_slice(&state.ahead[state.given..]);
-            state.given = state.ahead.len();
+            state.give_all(content);
         }
     }
 
@@ -343,7 +257,7 @@ impl File {
     where
         T: Send + 'static,
         E: Into<Arc<io::Error>> + Send + 'static,
-        F: FnOnce(&mut State) -> Result<T, E> + Send + 'static,
+        F: FnOnce(&mut ByteFile) -> Result<T, E> + Send + 'static,
     {
         let Self { path, state } = self;
         let result = match pool(cx) {
@@ -354,7 +268,7 @@ impl File {
     }
 
     /// The state, with something read ahead unless the file is at its end.
-    async fn filled(&mut self, cx: &CxBase, want: usize) -> Result<&mut State, FsError> {
+    async fn filled(&mut self, cx: &CxBase, want: usize) -> Result<&mut ByteFile, FsError> {
         let is_empty = match pool(cx) {
             Ok(_) => self.state.here(cx).await.map(|state| state.left() == 0),
             Err(denied) => Err(denied),

@@ -24,7 +24,7 @@
 mod error;
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(not(unix), path = "other.rs")]
-mod host;
+pub(crate) mod host;
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -154,6 +154,7 @@ pub async fn shutdown(cx: &CxBase) -> Result<Signal, SignalError> {
 }
 
 /// What the host's side knows of a listener.
+#[cfg_attr(not(unix), allow(dead_code))] // nobody looks there
 struct Ear {
     /// A bit for each signal that it listens for.
     wanted: u32,
@@ -162,6 +163,7 @@ struct Ear {
     arrivals: mpsc::Sender<Signal>,
 }
 
+#[cfg_attr(not(unix), allow(dead_code))]
 impl Ear {
     fn wants(&self, signal: Signal) -> bool {
         self.wanted & signal.bit() != 0
