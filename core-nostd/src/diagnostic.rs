@@ -27,6 +27,17 @@ pub enum Diagnostic {
         /// How long it was open, where the ledger knows.
         age: Option<Duration>,
     },
+    /// A region closed while the host still ran an operation that may be abandoned.
+    Abandoned {
+        /// The region.
+        region: PathId,
+        /// The task that started it.
+        task: PathId,
+        /// What it was.
+        kind: ObligationKind,
+        /// How long it had been running.
+        age: Duration,
+    },
     /// A value's own drop panicked after its task had ended.
     DropPanicked {
         /// The region of the task.
@@ -61,6 +72,16 @@ impl fmt::Display for Diagnostic {
                      commit, abort or drop the token instead of forgetting it"
                 )
             }
+            Self::Abandoned {
+                region,
+                task,
+                kind,
+                age,
+            } => write!(
+                f,
+                "an operation of task {task} ({kind}) still ran after {age:?} when region {region} closed, and \
+                 was abandoned as its caller allowed; leave abandon_after away to have the region wait for it"
+            ),
             Self::DropPanicked { region, payload } => write!(
                 f,
                 "the value of a finished task in region {region} panicked when it was dropped: {payload}; \

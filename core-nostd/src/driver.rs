@@ -259,7 +259,7 @@ impl Driver {
     /// Whether the root region is closed; the last step of shutdown. Turns go on until it is.
     ///
     /// Obligations that were handed out of the tasks of the root region are waited for until the cleanup
-    /// budget is spent, and then revoked (R-OBL-2). Nobody takes the root region's outcome, so there
+    /// budget is spent, then revoked (R-OBL-2), or abandoned if they may be (R-IO-2). Nobody takes the root region's outcome, so there
     /// [`LeakResponse::Panic`](crate::LeakResponse::Panic) is as `Log`.
     pub fn is_shut_down(&self) -> bool {
         let root = &self.root;
@@ -268,7 +268,7 @@ impl Driver {
             if let Some(settle) = root.settle().filter(|_| root.word.is_forced()) {
                 let _ = settle(root, None);
             }
-            // Commits under way end by themselves.
+            // What is under way ends by itself.
             if root.open_obligations() == 0 || mutant!(LeakIgnored) {
                 root.closed();
             }

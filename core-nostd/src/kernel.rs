@@ -94,6 +94,7 @@ impl Default for Config {
 pub(crate) struct Counters {
     pub(crate) forced: AtomicUsize,
     pub(crate) leaked: AtomicUsize,
+    pub(crate) abandoned: AtomicUsize,
     pub(crate) late_values: AtomicUsize,
     pub(crate) timers_fired: AtomicUsize,
 }
@@ -108,6 +109,8 @@ pub struct Stats {
     pub forced: u64,
     /// Obligations that were never resolved.
     pub leaked: u64,
+    /// Operations of the host that a region did not wait for to the end, as their callers had allowed.
+    pub abandoned: u64,
     /// Values of race losers that nobody asked for.
     pub late_values: u64,
     /// Timers that fired.
@@ -324,6 +327,7 @@ impl Kernel {
             live: self.capacity.live(),
             forced: self.stats.forced.load(Ordering::Relaxed) as u64,
             leaked: self.stats.leaked.load(Ordering::Relaxed) as u64,
+            abandoned: self.stats.abandoned.load(Ordering::Relaxed) as u64,
             late_values: self.stats.late_values.load(Ordering::Relaxed) as u64,
             timers_fired: self.stats.timers_fired.load(Ordering::Relaxed) as u64,
             timers: self.timers.lock().len(),
@@ -442,7 +446,6 @@ impl Kernel {
 pub(crate) struct TimerGuard {
     kernel: Arc<Kernel>,
     key: TimerKey,
-    deadline: Time,
 }
 
 impl TimerGuard {
@@ -455,12 +458,7 @@ impl TimerGuard {
         Self {
             kernel: Arc::clone(kernel),
             key: kernel.insert_timer(deadline, class, TimerAction::Wake(waker)),
-            deadline,
         }
-    }
-
-    pub(crate) fn is_due(&self, now: Time) -> bool {
-        now >= self.deadline
     }
 }
 

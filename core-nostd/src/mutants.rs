@@ -95,6 +95,8 @@ macro_rules! mutants {
                         | RingPopLooksThenMoves
                         | WakeUnfenced
                         | LastSearcherLeaves
+                        | SubmitLooksFirst
+                        | RetireLooksAway
                 )
             }
         }
@@ -246,4 +248,8 @@ mutants! {
     WakeUnfenced,
     /// breaks: R-SCH-5 (loom) (a driver stops searching for others, and nobody takes its place)
     LastSearcherLeaves,
+    /// breaks: R-IO-2 (loom) (a blocking call looks whether the pool is stopped, then goes in)
+    SubmitLooksFirst,
+    /// breaks: R-IO-1 (loom) (a thread whose idle time is over leaves without a last look)
+    RetireLooksAway,
 }

@@ -7,11 +7,17 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::task::{Context, Poll};
+use core::time::Duration;
 
 use crate::kernel::TimerGuard;
 use crate::path::PathId;
 use crate::region::{RegionCore, settle_obligations};
 use crate::time::Time;
+
+/// How long the end of an effect is waited for that may not be abandoned.
+const FOR_EVER: Duration = Duration::MAX;
+/// Longer than any other patience.
+pub(crate) const VERY_LONG: Duration = FOR_EVER.saturating_sub(Duration::from_nanos(1));
 
 /// What was reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,9 +72,12 @@ pub(crate) struct Ledger {
 /// without the region's lock; `Ready` when nothing is open.
 pub(crate) type Settle = fn(&Arc<RegionCore>, Option<Patience<'_, '_>>) -> Poll<()>;
 
-/// The timer of a wait for obligations, and whom it wakes.
+/// Since when nothing but tokens is waited for, and what wakes the waiter to give up on the next.
+pub(crate) type Waited = (Time, Option<TimerGuard>);
+
+/// A wait for obligations, and whom it wakes.
 pub(crate) struct Patience<'a, 'w> {
-    pub(crate) timer: &'a mut Option<TimerGuard>,
+    pub(crate) waited: &'a mut Option<Waited>,
     pub(crate) waker: &'a Context<'w>,
 }
 
@@ -76,8 +85,9 @@ pub(crate) struct Patience<'a, 'w> {
 struct Slot {
     generation: u32,
     entry: Option<Entry>,
-    /// The effect is under way: too late to revoke.
-    committing: bool,
+    /// The effect is under way: too late to revoke. How long a close waits for its end before it abandons
+    /// it.
+    under_way: Option<Duration>,
 }
 
 impl Slot {
@@ -110,7 +120,7 @@ impl Ledger {
         };
         let place = self.slots.get_mut(slot as usize)?;
         place.entry = Some(entry);
-        place.committing = false;
+        place.under_way = None;
         self.open += 1;
         Some(ObligationId {
             slot,
@@ -124,11 +134,12 @@ impl Ledger {
             .is_some_and(|slot| slot.holds(id))
     }
 
-    /// Keeps the entry from being revoked: its effect begins. `false`: it was revoked before.
-    pub(crate) fn begin_commit(&mut self, id: ObligationId) -> bool {
+    /// Keeps the entry from being revoked: its effect begins, and a close waits for it at most `patience`.
+    /// `false`: it was revoked before.
+    pub(crate) fn begin(&mut self, id: ObligationId, patience: Duration) -> bool {
         let slot = self.slots.get_mut(id.slot as usize);
         let held = slot.filter(|slot| slot.holds(id));
-        held.map(|slot| slot.committing = true).is_some()
+        held.map(|slot| slot.under_way = Some(patience)).is_some()
     }
 
     /// Takes the entry out; `None` if it was revoked (the generation moved on).
@@ -149,9 +160,26 @@ impl Ledger {
     /// Takes every open entry out, but for those whose effect is under way; the tokens are stale
     /// from here on.
     pub(crate) fn revoke_all(&mut self) -> Vec<Entry> {
+        self.take_where(|place| place.under_way.is_none())
+    }
+
+    /// Takes every entry out that is under way and has been waited for long enough; the tokens are stale
+    /// from here on.
+    pub(crate) fn abandon_all(&mut self, waited: Duration) -> Vec<Entry> {
+        self.take_where(|place| place.under_way.is_some_and(|patience| patience <= waited))
+    }
+
+    /// The shortest patience with an entry that is under way, unless all are waited for for ever.
+    pub(crate) fn least_patience(&self) -> Option<Duration> {
+        let open = self.slots.iter().filter(|place| place.entry.is_some());
+        let least = open.filter_map(|place| place.under_way).min();
+        least.filter(|patience| *patience < FOR_EVER)
+    }
+
+    fn take_where(&mut self, chosen: impl Fn(&Slot) -> bool) -> Vec<Entry> {
         let ids: Vec<_> = (0u32..)
             .zip(&self.slots)
-            .filter(|(_, place)| place.entry.is_some() && !place.committing)
+            .filter(|(_, place)| place.entry.is_some() && chosen(place))
             .map(|(slot, place)| ObligationId {
                 slot,
                 generation: place.generation,
@@ -164,7 +192,8 @@ impl Ledger {
 /// An open obligation that may travel: commit it, abort it, or drop it, which aborts.
 ///
 /// The region it was reserved in does not close while it is open; past the region's cleanup budget
-/// it is revoked and counted as leaked (R-OBL-2).
+/// it is revoked and counted as leaked (R-OBL-2), unless the host has the operation by then
+/// ([`submit`](Self::submit)).
 #[must_use = "dropping an obligation aborts it"]
 #[derive(Debug)]
 pub struct ObligationToken {
@@ -196,10 +225,28 @@ impl ObligationToken {
         self.id.is_none_or(|id| !self.region.has_obligation(id))
     }
 
+    /// The host has the operation now and cannot be asked to stop: the region waits for its end, however long
+    /// that takes, instead of revoking the token (R-IO-2). `commit` or drop the token at the operation's end.
+    ///
+    /// With `abandon_after` the region waits that long, counted from when nothing else is left in it; then it
+    /// closes, reports the operation as [`abandoned`](crate::RegionReport::abandoned), and the token
+    /// is stale. Only an operation that touches nothing of the region's may be abandoned.
+    ///
+    /// `false`: the token was revoked before, and nothing may happen.
+    #[must_use]
+    pub fn submit(&self, abandon_after: Option<Duration>) -> bool {
+        self.begin(abandon_after.unwrap_or(FOR_EVER))
+    }
+
     /// The effect begins now: the region waits for it and revokes no more. Follow with `commit` or
     /// `abort` at once. `false`: the token was revoked before, and nothing may happen.
     pub(crate) fn begin_commit(&self) -> bool {
-        self.id.is_some_and(|id| self.region.begin_commit(id))
+        self.begin(FOR_EVER)
+    }
+
+    fn begin(&self, patience: Duration) -> bool {
+        self.id
+            .is_some_and(|id| self.region.begin_obligation(id, patience))
     }
 
     fn close(&mut self, committed: bool) -> bool {

@@ -20,15 +20,27 @@
 // But for what the module says that allows it.
 #![deny(unsafe_code)]
 
+mod blocking;
 mod clock;
+pub mod dns;
+pub mod fs;
 mod platform;
+pub mod process;
 mod reactor;
 mod runtime;
 mod seats;
+mod services;
+pub mod signal;
+mod unsupported;
 
 /// The network types: sockets, their errors, and the capability that a runtime grants to its root region.
 pub use asupersync_io as io;
 pub use asupersync_work_stealing::StartError;
+pub use blocking::{
+    Blocking, BlockingBuilder, BlockingError, BlockingOptions, BlockingStats, CancelFlag,
+    ThreadBody, spawn_blocking, spawn_blocking_with,
+};
 pub use platform::StdPlatform;
 pub use reactor::{Reactor, ReactorStats};
 pub use runtime::{Builder, Runtime};
+pub use unsupported::Unsupported;

@@ -9,8 +9,10 @@ use asupersync_core::{Config, Error, LocalRegion, Platform, Spawner, Stats, Task
 use asupersync_local::{LocalDriver, Turn};
 use asupersync_work_stealing::{Host, Pool, Rest, Settings, StartError};
 
+use crate::blocking::{BlockingBuilder, BlockingStats};
 use crate::platform::StdPlatform;
 use crate::reactor::ReactorStats;
+use crate::services::Services;
 
 /// A runtime that belongs to the thread that made it.
 ///
@@ -22,6 +24,7 @@ use crate::reactor::ReactorStats;
 pub struct Runtime {
     engine: Engine,
     platform: Arc<StdPlatform>,
+    services: Services,
 }
 
 /// How many polls pass between two looks at the I/O events while there is always something to poll.
@@ -66,7 +69,9 @@ impl Runtime {
         E: TaskError,
         F: AsyncFnOnce(&LocalRegion<E>) -> Result<T, E>,
     {
-        let Self { engine, platform } = self;
+        let Self {
+            engine, platform, ..
+        } = self;
         match engine {
             Engine::One(driver) => {
                 let rest = |turn| between_turns(platform, turn);
@@ -78,7 +83,9 @@ impl Runtime {
 
     /// Polls at most `polls` tasks on this thread without waiting: for programs with a loop of their own.
     pub fn turn(&mut self, polls: u32) -> Turn {
-        let Self { engine, platform } = self;
+        let Self {
+            engine, platform, ..
+        } = self;
         match engine {
             Engine::One(driver) => {
                 platform.look();
@@ -121,8 +128,17 @@ impl Runtime {
         self.platform.io_stats()
     }
 
+    /// The counters of the blocking pool; `None` without one.
+    pub fn blocking_stats(&self) -> Option<BlockingStats> {
+        self.services.blocking_stats()
+    }
+
     fn drain(&mut self) {
-        let Self { engine, platform } = self;
+        let Self {
+            engine,
+            platform,
+            services,
+        } = self;
         match engine {
             Engine::One(driver) => {
                 driver.request_shutdown();
@@ -135,6 +151,7 @@ impl Runtime {
             }
             Engine::Many(pool) => pool.shut_down(),
         }
+        services.stop();
     }
 }
 
@@ -169,6 +186,7 @@ pub struct Builder {
     settings: Settings,
     workers: Option<usize>,
     config: Config,
+    blocking: Option<BlockingBuilder>,
     sink: Option<Sink>,
     io: bool,
 }
@@ -179,6 +197,7 @@ impl Default for Builder {
             settings: Settings::default(),
             workers: None,
             config: Config::default(),
+            blocking: Some(BlockingBuilder::new()),
             sink: None,
             io: true,
         }
@@ -219,6 +238,18 @@ impl Builder {
         self
     }
 
+    /// The settings of the pool for what blocks.
+    pub fn blocking(mut self, pool: BlockingBuilder) -> Self {
+        self.blocking = Some(pool);
+        self
+    }
+
+    /// No pool: the root gets no capability for anything that blocks.
+    pub fn without_blocking(mut self) -> Self {
+        self.blocking = None;
+        self
+    }
+
     /// Where trace events go.
     pub fn trace(mut self, sink: Arc<dyn TraceSink>) -> Self {
         self.sink = Some(sink);
@@ -232,21 +263,20 @@ impl Builder {
         self
     }
 
-    /// The settings of the kernel, with what the host can do.
-    fn grants(&self, platform: &StdPlatform) -> Config {
-        let config = self.config.clone();
-        if self.io {
-            config.grant(platform.net())
-        } else {
-            config
-        }
+    /// What the host can do, and the settings of a kernel that may use it.
+    fn services(&mut self, platform: &StdPlatform) -> (Services, Config) {
+        let config = match self.io {
+            true => self.config.clone().grant(platform.net()),
+            false => self.config.clone(),
+        };
+        Services::grant(config, self.blocking.take())
     }
 
     /// Makes the runtime. It belongs to the calling thread.
     ///
     /// # Errors
     /// [`StartError`] if there cannot be as many workers; nothing is left running then.
-    pub fn build(self) -> Result<Runtime, StartError> {
+    pub fn build(mut self) -> Result<Runtime, StartError> {
         let workers = self.workers.unwrap_or_else(|| {
             let cores = std::thread::available_parallelism();
             cores.map_or(1, NonZeroUsize::get).saturating_sub(1).max(1)
@@ -256,7 +286,7 @@ impl Builder {
         }
         // The last seat is for the thread that the runtime belongs to.
         let platform = Arc::new(StdPlatform::new(workers.saturating_add(1)));
-        let config = self.grants(&platform);
+        let (services, config) = self.services(&platform);
         let host: Arc<dyn Host> = Arc::<StdPlatform>::clone(&platform);
         let mut settings = self.settings;
         settings.workers = workers;
@@ -264,19 +294,21 @@ impl Builder {
         Ok(Runtime {
             engine: Engine::Many(pool),
             platform,
+            services,
         })
     }
 
     /// Makes a runtime on the calling thread alone, however many [`workers`](Self::workers) it was to have: its lanes
     /// keep their order to the letter, and nothing has to be started.
-    pub fn on_one_thread(self) -> Runtime {
+    pub fn on_one_thread(mut self) -> Runtime {
         let platform = Arc::new(StdPlatform::new(1));
-        let config = self.grants(&platform);
+        let (services, config) = self.services(&platform);
         let world: Arc<dyn Platform> = Arc::<StdPlatform>::clone(&platform);
         let capacity = self.settings.capacity;
         Runtime {
             engine: Engine::One(LocalDriver::with_config(world, capacity, config, self.sink)),
             platform,
+            services,
         }
     }
 }

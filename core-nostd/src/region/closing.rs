@@ -13,13 +13,13 @@ use crate::cancel::CancelKind;
 use crate::finalize::{Finalizers, Run};
 use crate::kernel::TimerGuard;
 use crate::mutants::mutant;
-use crate::obligation::Patience;
+use crate::obligation::{Patience, VERY_LONG, Waited};
 use crate::task::TaskRef;
 use crate::timer::TimerClass;
 
 pub(super) struct Closing {
     step: Step,
-    patience: Option<TimerGuard>,
+    patience: Option<Waited>,
 }
 
 enum Step {
@@ -102,12 +102,13 @@ impl Closing {
         }
     }
 
-    /// Waits until no token is open, and revokes what outlasts its time (R-OBL-2).
+    /// Waits until no token is open. Revokes what outlasts its time (R-OBL-2), and abandons operations of
+    /// the host that may be (R-IO-2).
     fn settle_obligations(&mut self, region: &Arc<RegionCore>, waker: &Context<'_>) -> Poll<()> {
         match region.settle() {
             Some(settle) if !mutant!(LeakIgnored) => {
-                let timer = &mut self.patience;
-                settle(region, Some(Patience { timer, waker }))
+                let waited = &mut self.patience;
+                settle(region, Some(Patience { waited, waker }))
             }
             _ => Poll::Ready(()),
         }
@@ -117,46 +118,39 @@ impl Closing {
 /// The [`Settle`](crate::obligation::Settle) of every ledger.
 pub(crate) fn settle_obligations(
     region: &Arc<RegionCore>,
-    mut patience: Option<Patience<'_, '_>>,
+    patience: Option<Patience<'_, '_>>,
 ) -> Poll<()> {
-    if region.open_obligations() > 0 {
-        if patience
-            .as_mut()
-            .is_some_and(|left| !is_spent(left, region))
-        {
-            return Poll::Pending;
-        }
+    if region.open_obligations() == 0 {
+        return Poll::Ready(());
+    }
+    let Some(Patience { waited, waker }) = patience else {
         region.revoke_obligations();
-        if region.open_obligations() > 0 {
-            // Commits under way end by themselves, and the last one wakes us.
-            return Poll::Pending;
-        }
-    }
-    if let Some(Patience { timer, .. }) = patience {
-        *timer = None;
-    }
-    Poll::Ready(())
-}
-
-/// Whether tokens that outlived the children have had their time: what the cleanup budget leaves, or the
-/// configured wait if nothing was cancelled.
-fn is_spent(patience: &mut Patience<'_, '_>, region: &RegionCore) -> bool {
+        let _ = region.abandon_obligations(VERY_LONG);
+        return Poll::Pending;
+    };
     let kernel = &region.kernel;
     let now = kernel.now();
-    let force_at = region.word.force_at();
-    if now >= force_at {
-        return true;
+    let since = waited.as_ref().map_or(now, |(since, _)| *since);
+    // What the cleanup budget leaves, or the configured wait if nothing was cancelled.
+    let own = since.saturating_add(kernel.config.obligation_budget);
+    let until = own.min(region.word.force_at());
+    if now >= until {
+        region.revoke_obligations();
     }
-    if let Some(timer) = &patience.timer {
-        return timer.is_due(now);
+    let abandon = region.abandon_obligations(now.saturating_since(since));
+    if region.open_obligations() == 0 {
+        *waited = None;
+        return Poll::Ready(());
     }
-    let until = force_at.min(now.saturating_add(kernel.config.obligation_budget));
-    let waker = patience.waker.waker().clone();
-    *patience.timer = Some(TimerGuard::wake_at(
-        kernel,
-        until,
-        TimerClass::Cancel,
-        waker,
-    ));
-    false
+    // Of what is under way the last one to end wakes us.
+    let revoke = Some(until).filter(|until| now < *until);
+    let abandon = abandon.map(|after| since.saturating_add(after));
+    let next = match (revoke, abandon) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    let waker = waker.waker();
+    let timer = next.map(|at| TimerGuard::wake_at(kernel, at, TimerClass::Cancel, waker.clone()));
+    *waited = Some((since, timer));
+    Poll::Pending
 }

@@ -425,12 +425,12 @@ impl RegionCore {
     }
 
     /// Keeps a ledger entry from being revoked. `false`: it was revoked before.
-    pub(crate) fn begin_commit(&self, id: ObligationId) -> bool {
+    pub(crate) fn begin_obligation(&self, id: ObligationId, patience: Duration) -> bool {
         let mut inner = self.inner.lock();
         inner
             .ledger
             .as_mut()
-            .is_some_and(|ledger| ledger.begin_commit(id))
+            .is_some_and(|ledger| ledger.begin(id, patience))
     }
 
     pub(crate) fn open_obligations(&self) -> usize {
@@ -478,6 +478,34 @@ impl RegionCore {
             let age = self.kernel.now().saturating_since(entry.since);
             self.leaked(entry.task, entry.kind, 1, Some(age));
         }
+    }
+
+    /// Gives up on operations of the host that were waited for long enough (R-IO-2). Returns how long the
+    /// next one is to be waited for, counted from the same time.
+    pub(crate) fn abandon_obligations(&self, waited: Duration) -> Option<Duration> {
+        let mut inner = self.inner.lock();
+        let ledger = inner.ledger.as_mut()?;
+        let entries = ledger.abandon_all(waited);
+        let next = ledger.least_patience();
+        if !entries.is_empty() {
+            inner.tally().report.abandoned += entries.len() as u64;
+        }
+        drop(inner);
+        let counter = &self.kernel.stats.abandoned;
+        counter.fetch_add(entries.len(), Ordering::Relaxed);
+        for entry in entries {
+            self.kernel
+                .emit(EventKind::Revoked, entry.task, entry.path.as_u64(), || {
+                    entry.kind as u64
+                });
+            self.kernel.report(&Diagnostic::Abandoned {
+                region: self.path,
+                task: entry.task,
+                kind: entry.kind,
+                age: self.kernel.now().saturating_since(entry.since),
+            });
+        }
+        next
     }
 
     /// A task ended with borrowed permits that were forgotten, not dropped.

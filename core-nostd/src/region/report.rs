@@ -56,6 +56,9 @@ pub struct RegionReport {
     pub unpolled: u64,
     /// Obligations that were never resolved.
     pub leaked: u64,
+    /// Operations that the host was still running when the region closed, as their callers had allowed:
+    /// if there are any, the region was not quiescent (R-IO-2).
+    pub abandoned: u64,
     /// Finalizers that ran to their end.
     pub finalized: u64,
     /// Finalizers that panicked.

@@ -2,6 +2,7 @@
 #![cfg(loom)]
 
 mod adopt;
+mod blocking;
 mod cancel;
 mod gate;
 mod header;

@@ -73,4 +73,6 @@ caught! {
     force_timer_kept: "timer::set_vs_end", ForceTimerKept, "a timer outlives its task";
     later_force_timer_wins_task: "timer::two_cancels_of_a_task", LaterForceTimerWins, "the weaker request's time counts";
     later_force_timer_wins_region: "timer::two_cancels_of_a_region", LaterForceTimerWins, "the weaker request's time counts";
+    retire_looks_away: "blocking::submit_vs_retire", RetireLooksAway, "a job is stranded";
+    submit_looks_first: "blocking::submit_vs_stop", SubmitLooksFirst, "a job was begun after the stop";
 }
