@@ -4,6 +4,7 @@
 //! borrow from the task and run on its polls: concurrent, not parallel. Each combinator returns only
 //! when every arm has ended.
 
+use alloc::sync::Arc;
 use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
@@ -12,6 +13,7 @@ use core::time::Duration;
 use crate::cancel::{CancelKind, Cancelled};
 use crate::cx::{Cx, CxBase};
 use crate::error::{SpawnError, TaskError};
+use crate::kernel::Kernel;
 use crate::mutants::mutant;
 use crate::outcome::ChildEnded;
 use crate::scope::{OpenScope, ScopeKind};
@@ -33,7 +35,7 @@ pub enum Either<A, B> {
 /// A fiber's scope and, once it was asked to stop, the end of its patience.
 struct Fiber {
     open: OpenScope,
-    force_at: Option<(Time, Countdown)>,
+    force_at: Option<(Time, Countdown<Arc<Kernel>>)>,
     /// Its body is gone.
     has_ended: bool,
 }
@@ -125,7 +127,7 @@ impl Fiber {
         let kernel = &self.open.task().region.kernel;
         match &mut self.force_at {
             Some((at, countdown)) => {
-                countdown.is_over(kernel, *at, TimerClass::Cancel, waker.waker())
+                countdown.is_over(Arc::clone(kernel), *at, TimerClass::Cancel, waker.waker())
                     && !mutant!(NeverForced)
             }
             None => false,
@@ -200,7 +202,7 @@ impl<E: TaskError> Cx<E> {
         let cx = fiber.cx();
         let mut body = pin!(Some(f(&cx)));
         let mut countdown = Countdown::default();
-        let kernel = &self.task().region.kernel;
+        let kernel: &Kernel = &self.task().region.kernel;
         let end = poll_fn(|waker| {
             if fiber.force_at.is_none()
                 && countdown.is_over(kernel, deadline, TimerClass::Cancel, waker.waker())
@@ -363,7 +365,7 @@ impl<E: TaskError> Cx<E> {
         F: AsyncFnOnce(&Cx<E>) -> T,
     {
         self.assert_own();
-        let kernel = &self.task().region.kernel;
+        let kernel: &Kernel = &self.task().region.kernel;
         let Some(open) = OpenScope::open_mask(self, self.next_path()) else {
             return f(self).await;
         };

@@ -195,8 +195,12 @@ impl FinalizerRun {
             });
             if let (Ok(()), Some(future)) = (caught, made) {
                 let until = kernel.now().saturating_add(kernel.config.finalizer_budget);
-                let timer =
-                    TimerGuard::wake_at(&kernel, until, TimerClass::Cancel, waker.waker().clone());
+                let timer = TimerGuard::wake_at(
+                    Arc::clone(&kernel),
+                    until,
+                    TimerClass::Cancel,
+                    waker.waker().clone(),
+                );
                 return Some(Current {
                     index,
                     future,

@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
+use core::ops::Deref;
 use core::task::Waker;
 use core::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, Name};
 use crate::task::{self, Runnable, TaskRef};
 use crate::time::Time;
-use crate::timer::{Fired, TimerClass, TimerKey, Wheel};
+use crate::timer::{Fired, TimerClass, TimerKey, Timers};
 use crate::trace::{EventKind, Sink};
 
 /// What happens when an obligation is never resolved.
@@ -124,7 +125,7 @@ pub(crate) struct Kernel {
     executor: Arc<dyn Executor>,
     pub(crate) config: Config,
     sink: Option<Sink>,
-    timers: Mutex<Wheel<TimerAction>>,
+    timers: Timers<TimerAction>,
     capacity: Capacity,
     pub(crate) stats: Counters,
     seed: u64,
@@ -160,10 +161,11 @@ impl Kernel {
         let tick = Time::ZERO.saturating_add(config.timer_tick).as_nanos();
         let start = platform.now();
         Self {
-            timers: Mutex::new(Wheel::new(
+            timers: Timers::new(
+                executor.drivers(),
                 NonZeroU64::new(tick).unwrap_or(NonZeroU64::MIN),
                 start,
-            )),
+            ),
             capacity: Capacity::new(
                 executor.capacity().min(region::CHILDREN_MAX),
                 executor.drivers(),
@@ -330,7 +332,7 @@ impl Kernel {
             abandoned: self.stats.abandoned.load(Ordering::Relaxed) as u64,
             late_values: self.stats.late_values.load(Ordering::Relaxed) as u64,
             timers_fired: self.stats.timers_fired.load(Ordering::Relaxed) as u64,
-            timers: self.timers.lock().len(),
+            timers: self.timers.len(),
         }
     }
 
@@ -350,11 +352,8 @@ impl Kernel {
     // ------------------------------------------------------------ timers
 
     fn insert_timer(&self, deadline: Time, class: TimerClass, action: TimerAction) -> TimerKey {
-        let mut timers = self.timers.lock();
-        let nearest = timers.next_deadline().is_none_or(|next| deadline < next);
-        let key = timers.insert(deadline, class, action);
-        drop(timers);
-        if nearest {
+        let (key, is_nearest) = self.timers.insert(self.driver(), deadline, class, action);
+        if is_nearest {
             self.executor.interrupt();
         }
         key
@@ -389,24 +388,29 @@ impl Kernel {
     /// Cancels a timer, if there is one; what it held is dropped outside the lock.
     pub(crate) fn cancel_timer(&self, key: Option<TimerKey>) {
         if let Some(key) = key {
-            let action = self.timers.lock().cancel(key);
+            let action = self.timers.cancel(key);
             drop(action);
         }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        self.timers.lock().next_deadline()
+        self.timers.next_deadline()
     }
 
     /// Fires what is due, in order, outside the lock; at most `limit` timers. Returns how many.
     pub(crate) fn fire_due(&self, limit: usize) -> usize {
         let mut fired = 0;
-        if self.timers.lock().is_empty() {
+        let mut now = Time::ZERO;
+        let may_be_due = self.timers.may_be_due(|| {
+            now = self.now();
+            now
+        });
+        if !may_be_due {
             return fired;
         }
-        let now = self.now();
+        let driver = self.driver();
         while fired < limit {
-            let due = self.timers.lock().pop_due(now);
+            let due = self.timers.pop_due(driver, now);
             let Some(Fired {
                 deadline, action, ..
             }) = due
@@ -438,31 +442,26 @@ impl Kernel {
             }
         }
         self.stats.timers_fired.fetch_add(fired, Ordering::Relaxed);
+        // What made the look worth while may be gone: the next one is cheap again.
+        let _ = self.timers.next_deadline();
         fired
     }
 }
 
-/// A timer that wakes a task; dropping the guard cancels it.
-pub(crate) struct TimerGuard {
-    kernel: Arc<Kernel>,
+/// A timer that wakes a task; dropping the guard cancels it. It borrows its kernel where it can.
+pub(crate) struct TimerGuard<K: Deref<Target = Kernel> = Arc<Kernel>> {
+    kernel: K,
     key: TimerKey,
 }
 
-impl TimerGuard {
-    pub(crate) fn wake_at(
-        kernel: &Arc<Kernel>,
-        deadline: Time,
-        class: TimerClass,
-        waker: Waker,
-    ) -> Self {
-        Self {
-            kernel: Arc::clone(kernel),
-            key: kernel.insert_timer(deadline, class, TimerAction::Wake(waker)),
-        }
+impl<K: Deref<Target = Kernel>> TimerGuard<K> {
+    pub(crate) fn wake_at(kernel: K, deadline: Time, class: TimerClass, waker: Waker) -> Self {
+        let key = kernel.insert_timer(deadline, class, TimerAction::Wake(waker));
+        Self { kernel, key }
     }
 }
 
-impl Drop for TimerGuard {
+impl<K: Deref<Target = Kernel>> Drop for TimerGuard<K> {
     fn drop(&mut self) {
         self.kernel.cancel_timer(Some(self.key));
     }

@@ -94,6 +94,7 @@ macro_rules! mutants {
                         | RingPushRelaxed
                         | RingPopLooksThenMoves
                         | WakeUnfenced
+                        | NearestForgottenLast
                         | LastSearcherLeaves
                         | SubmitLooksFirst
                         | RetireLooksAway
@@ -246,6 +247,8 @@ mutants! {
     RingPopLooksThenMoves,
     /// breaks: R-SCH-2 (loom) (push and look, fall asleep and look: the first pair is not kept in order)
     WakeUnfenced,
+    /// breaks: R-SCH-2 (loom) (a driver that looks for the nearest timer forgets one that is filed meanwhile)
+    NearestForgottenLast,
     /// breaks: R-SCH-5 (loom) (a driver stops searching for others, and nobody takes its place)
     LastSearcherLeaves,
     /// breaks: R-IO-2 (loom) (a blocking call looks whether the pool is stopped, then goes in)

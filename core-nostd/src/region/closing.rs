@@ -150,7 +150,8 @@ pub(crate) fn settle_obligations(
         (a, b) => a.or(b),
     };
     let waker = waker.waker();
-    let timer = next.map(|at| TimerGuard::wake_at(kernel, at, TimerClass::Cancel, waker.clone()));
+    let timer = next
+        .map(|at| TimerGuard::wake_at(Arc::clone(kernel), at, TimerClass::Cancel, waker.clone()));
     *waited = Some((since, timer));
     Poll::Pending
 }

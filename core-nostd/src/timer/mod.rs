@@ -1,16 +1,19 @@
-//! Time as tasks see it: sleeping, and ticking at an interval. The wheel that keeps the timers is in `wheel`.
+//! Time as tasks see it: sleeping, and ticking at an interval. The timers of a runtime are in `set`, each
+//! in a `wheel`.
 //!
 //! Owns the waits and the [`Countdown`] that every wait with a deadline uses. It reads the clock only
 //! through the kernel.
 
+mod set;
 mod wheel;
 
-use alloc::sync::Arc;
 use core::future::{Future, poll_fn};
+use core::ops::Deref;
 use core::task::{Poll, Waker};
 use core::time::Duration;
 
-pub(crate) use wheel::{Fired, TimerClass, TimerKey, Wheel};
+pub(crate) use set::{TimerKey, Timers};
+pub(crate) use wheel::{Fired, TimerClass};
 
 use crate::cx::CxBase;
 use crate::error::{CapabilityDenied, TimeError};
@@ -18,14 +21,30 @@ use crate::kernel::{Kernel, TimerGuard};
 use crate::time::Time;
 
 /// A deadline being waited for: holds a timer while the waiter that it wakes is current.
-#[derive(Default)]
-pub(crate) struct Countdown(Option<(TimerGuard, Waker)>);
+pub(crate) struct Countdown<K: Deref<Target = Kernel>>(Option<(TimerGuard<K>, WakerId)>);
 
-impl Countdown {
+/// Which waker a timer has. While the timer waits it holds a clone of that waker, so no other one can be taken for it.
+#[derive(PartialEq, Eq)]
+struct WakerId(usize, usize);
+
+impl WakerId {
+    fn of(waker: &Waker) -> Self {
+        let vtable = core::ptr::from_ref(waker.vtable());
+        Self(waker.data() as usize, vtable as usize)
+    }
+}
+
+impl<K: Deref<Target = Kernel>> Default for Countdown<K> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<K: Deref<Target = Kernel>> Countdown<K> {
     /// Whether `deadline` has come; if not, `waker` will be woken when it does.
     pub(crate) fn is_over(
         &mut self,
-        kernel: &Arc<Kernel>,
+        kernel: K,
         deadline: Time,
         class: TimerClass,
         waker: &Waker,
@@ -34,10 +53,11 @@ impl Countdown {
             self.0 = None;
             return true;
         }
-        let current = self.0.as_ref().is_some_and(|(_, old)| old.will_wake(waker));
-        if !current && deadline != Time::MAX {
+        let wakes = WakerId::of(waker);
+        let is_current = self.0.as_ref().is_some_and(|(_, old)| *old == wakes);
+        if !is_current && deadline != Time::MAX {
             let guard = TimerGuard::wake_at(kernel, deadline, class, waker.clone());
-            self.0 = Some((guard, waker.clone()));
+            self.0 = Some((guard, wakes));
         }
         false
     }
@@ -67,7 +87,7 @@ impl CxBase {
     /// `deadline` is asked for at the first poll.
     async fn wait_until(&self, deadline: impl FnOnce(&Kernel) -> Time) -> Result<(), TimeError> {
         self.require_timing()?;
-        let kernel = &self.task().region.kernel;
+        let kernel: &Kernel = &self.task().region.kernel;
         let deadline = deadline(kernel);
         // Time that is over on a later poll wins over a cancel that came with it (R-CAN-5).
         self.poll_cancelled()?;

@@ -298,6 +298,7 @@ impl<A> Wheel<A> {
     }
 
     /// Whether no timer is waiting to fire.
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

@@ -64,6 +64,7 @@ caught! {
     sender_drop_not_rechecked: "oneshot::sender_drop_vs_recv", WaitNotRechecked, "deadlock";
     ring_push_relaxed: "steal::first_push_vs_steal", RingPushRelaxed, "a slot between head and tail is full";
     ring_pop_looks_then_moves: "steal::pop_vs_steal", RingPopLooksThenMoves, "panicked";
+    nearest_forgotten_last: "timer::set_vs_rest", NearestForgottenLast, "a timer was forgotten";
     wake_unfenced: "steal::push_vs_searcher", WakeUnfenced, "deadlock";
     last_searcher_leaves: "steal::two_pushes_two_drivers", LastSearcherLeaves, "deadlock";
     sleep_looks_first: "sleep::push_vs_sleep", SleepLooksFirst, "deadlock";

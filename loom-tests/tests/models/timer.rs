@@ -133,3 +133,25 @@ fn two_cancels_of_a_region() {
         );
     });
 }
+
+// A timer is filed while the driver looks for the nearest one: when its time comes, it fires.
+// proves: R-SCH-2, R-CAN-4
+#[test]
+fn set_vs_rest() {
+    model("set_vs_rest", || {
+        let mut rig = Rig::new();
+        let task = rig
+            .spawner()
+            .spawn(|_cx| std::future::pending::<Result<(), Error>>())
+            .unwrap();
+        rig.run();
+        let task = Arc::new(task);
+        let canceller = cancel(&task);
+        let _ = rig.driver.next_deadline();
+        canceller.join().unwrap();
+        rig.world
+            .set_now(Time::ZERO.saturating_add(cleanup(CancelKind::User)));
+        rig.run();
+        assert!(task.is_finished(), "a timer was forgotten");
+    });
+}

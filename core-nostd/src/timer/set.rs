@@ -1,0 +1,164 @@
+//! The timers of a runtime: a wheel for each of its drivers.
+//!
+//! Owns the locks and the knowledge which wheel a timer is in. A driver files timers in its own wheel, so drivers do
+//! not meet at a lock unless one cancels what another filed; any driver fires those of all, its own first, so that
+//! none waits for a driver that is busy. What a timer does is its caller's matter.
+
+use alloc::boxed::Box;
+use core::num::NonZeroU64;
+
+use super::wheel::{Fired, TimerClass, Wheel};
+use crate::mutants::mutant;
+use crate::sync::Mutex;
+use crate::time::Time;
+
+use nearest::Nearest;
+
+/// A timer's address: its wheel, and its key in there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TimerKey {
+    wheel: u32,
+    key: super::wheel::TimerKey,
+}
+
+/// Every timer of one runtime.
+pub(crate) struct Timers<A> {
+    wheels: Box<[Own<A>]>,
+    nearest: Nearest,
+}
+
+/// One driver's wheel, on lines of its own.
+#[repr(align(64))]
+struct Own<A>(Mutex<Wheel<A>>);
+
+impl<A> Timers<A> {
+    /// No timers yet. See [`Wheel::new`].
+    pub(crate) fn new(drivers: usize, tick: NonZeroU64, start: Time) -> Self {
+        let wheel = || Own(Mutex::new(Wheel::new(tick, start)));
+        Self {
+            wheels: (0..drivers.max(1)).map(|_| wheel()).collect(),
+            nearest: Nearest::new(),
+        }
+    }
+
+    /// Files a timer with driver `driver`. `true`: it is the nearest now, so a driver that sleeps until the next one
+    /// has to be told.
+    pub(crate) fn insert(
+        &self,
+        driver: usize,
+        deadline: Time,
+        class: TimerClass,
+        action: A,
+    ) -> (TimerKey, bool) {
+        let number = driver % self.wheels.len();
+        let mut wheel = self.wheels[number].0.lock();
+        let is_nearest = wheel.next_deadline().is_none_or(|next| deadline < next);
+        let key = wheel.insert(deadline, class, action);
+        drop(wheel);
+        let key = TimerKey {
+            wheel: number as u32,
+            key,
+        };
+        // Lowered once the timer is in its wheel: see `next_deadline`.
+        (key, is_nearest && self.nearest.lower(deadline))
+    }
+
+    /// Takes a timer out; `None` if it has fired. The caller drops what comes back, outside the lock.
+    pub(crate) fn cancel(&self, key: TimerKey) -> Option<A> {
+        let wheel = self.wheels.get(key.wheel as usize)?;
+        wheel.0.lock().cancel(key.key)
+    }
+
+    /// The earliest deadline of all.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        // Forgotten first, then looked for: a timer that is filed meanwhile is either found or lowers it again.
+        if !mutant!(NearestForgottenLast) {
+            self.nearest.forget();
+        }
+        let wheels = self.wheels.iter();
+        let next = wheels.filter_map(|own| own.0.lock().next_deadline()).min();
+        if mutant!(NearestForgottenLast) {
+            self.nearest.forget();
+        }
+        if let Some(next) = next {
+            self.nearest.lower(next);
+        }
+        next
+    }
+
+    /// Whether one may be due; asked before anything that costs more.
+    #[inline]
+    pub(crate) fn may_be_due(&self, now: impl FnOnce() -> Time) -> bool {
+        self.nearest.may_have_come(now)
+    }
+
+    /// Takes out the next one that is due: from the wheel of driver `driver`, else from those of the others.
+    pub(crate) fn pop_due(&self, driver: usize, now: Time) -> Option<Fired<A>> {
+        let count = self.wheels.len();
+        (0..count).find_map(|step| {
+            let wheel = &self.wheels[(driver + step) % count];
+            wheel.0.lock().pop_due(now)
+        })
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.wheels.iter().map(|own| own.0.lock().len()).sum()
+    }
+}
+
+/// At most the earliest deadline: what is later than it is surely not due.
+#[cfg(any(target_has_atomic = "64", loom))]
+mod nearest {
+    use crate::sync::atomic::{AtomicU64, Ordering};
+    use crate::time::Time;
+
+    /// No timer.
+    const NEVER: u64 = u64::MAX;
+
+    pub(super) struct Nearest(AtomicU64);
+
+    impl Nearest {
+        pub(super) fn new() -> Self {
+            Self(AtomicU64::new(NEVER))
+        }
+
+        pub(super) fn forget(&self) {
+            self.0.store(NEVER, Ordering::SeqCst);
+        }
+
+        /// `true`: it was later before.
+        pub(super) fn lower(&self, deadline: Time) -> bool {
+            let deadline = deadline.as_nanos();
+            deadline < self.0.load(Ordering::SeqCst)
+                && deadline < self.0.fetch_min(deadline, Ordering::SeqCst)
+        }
+
+        #[inline]
+        pub(super) fn may_have_come(&self, now: impl FnOnce() -> Time) -> bool {
+            let nearest = self.0.load(Ordering::SeqCst);
+            nearest != NEVER && nearest <= now().as_nanos()
+        }
+    }
+}
+
+/// Where no atomic is that wide there is one driver, which looks at its wheel.
+#[cfg(not(any(target_has_atomic = "64", loom)))]
+mod nearest {
+    use crate::time::Time;
+
+    pub(super) struct Nearest;
+
+    impl Nearest {
+        pub(super) fn new() -> Self {
+            Self
+        }
+        pub(super) fn forget(&self) {}
+        pub(super) fn lower(&self, _deadline: Time) -> bool {
+            true
+        }
+        pub(super) fn may_have_come(&self, _now: impl FnOnce() -> Time) -> bool {
+            true
+        }
+    }
+}
