@@ -6,6 +6,7 @@
 
 use alloc::boxed::Box;
 
+use crate::executor::THREADS;
 use crate::mutants::mutant;
 use crate::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 
@@ -30,7 +31,7 @@ struct Shard(AtomicUsize);
 impl Capacity {
     /// Places for `limit` tasks, in a runtime of `drivers` drivers.
     pub fn new(limit: usize, drivers: usize) -> Self {
-        let shards = if drivers > 1 { drivers } else { 0 };
+        let shards = if THREADS && drivers > 1 { drivers } else { 0 };
         Self {
             limit,
             free: AtomicIsize::new(isize::try_from(limit).unwrap_or(isize::MAX)),
@@ -44,7 +45,7 @@ impl Capacity {
     #[must_use]
     #[inline]
     pub fn admit(&self, driver: impl Fn() -> usize) -> bool {
-        if self.shards.is_empty() {
+        if !THREADS || self.shards.is_empty() {
             let before = self.free.fetch_sub(1, Ordering::Relaxed);
             if before <= 0 && !mutant!(NoAdmissionLimit) {
                 self.free.fetch_add(1, Ordering::Relaxed);
@@ -86,7 +87,7 @@ impl Capacity {
     /// Gives a place back.
     #[inline]
     pub fn release(&self, driver: impl Fn() -> usize) {
-        if self.shards.is_empty() {
+        if !THREADS || self.shards.is_empty() {
             self.free.fetch_add(1, Ordering::Relaxed);
             return;
         }

@@ -5,6 +5,9 @@
 
 use crate::task::Runnable;
 
+/// Whether a runtime may have several drivers; without the feature the code for them is left out.
+pub(crate) const THREADS: bool = cfg!(any(feature = "threads", loom));
+
 /// Takes runnable tasks from any thread and hands them to a driver.
 ///
 /// # Obligations
@@ -28,7 +31,7 @@ pub trait Executor: Send + Sync {
     fn capacity(&self) -> usize;
 
     /// How many threads drive: the one of the [`Driver`](crate::Driver), and those of its
-    /// [`Worker`](crate::Worker)s. Constant.
+    /// [`Worker`](crate::Worker)s. Constant. More than one takes the feature `threads`.
     fn drivers(&self) -> usize {
         1
     }

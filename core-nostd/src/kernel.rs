@@ -14,7 +14,7 @@ use core::time::Duration;
 use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind, CleanupBudgets};
 use crate::capacity::Capacity;
 use crate::diagnostic::Diagnostic;
-use crate::executor::Executor;
+use crate::executor::{Executor, THREADS};
 use crate::mutants::mutant;
 use crate::path::PathId;
 use crate::platform::Platform;
@@ -200,13 +200,13 @@ impl Kernel {
 
     /// How many drivers there are.
     pub(crate) fn drivers(&self) -> usize {
-        self.executor.drivers()
+        if THREADS { self.executor.drivers() } else { 1 }
     }
 
     /// Which driver calls.
     #[inline]
     pub(crate) fn driver(&self) -> usize {
-        self.executor.current()
+        if THREADS { self.executor.current() } else { 0 }
     }
 
     /// Has a driver that sleeps take a turn.

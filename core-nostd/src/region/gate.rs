@@ -21,6 +21,7 @@ use alloc::boxed::Box;
 
 use once_cell::race::OnceBox;
 
+use crate::executor::THREADS;
 use crate::mutants::mutant;
 use crate::sync::Mutex;
 #[cfg(any(target_has_atomic = "64", loom))]
@@ -112,7 +113,7 @@ impl Gate {
     /// Gives each driver a word of its own. A no-op where there is only one driver, or words are too short.
     pub fn widen(&self) {
         let drivers = self.drivers;
-        if drivers < 2 || Word::BITS < 64 {
+        if !THREADS || drivers < 2 || Word::BITS < 64 {
             return;
         }
         self.wide.get_or_init(|| {
@@ -144,7 +145,7 @@ impl Gate {
     /// The shard that `driver` uses, if `first` says that there are shards.
     #[inline]
     fn shard(&self, first: Word, driver: impl Fn() -> usize) -> Option<&Shard> {
-        if first & WIDE == 0 {
+        if !THREADS || first & WIDE == 0 {
             return None;
         }
         let shards = &self.wide.get()?.shards;
@@ -225,7 +226,9 @@ impl Gate {
     pub fn close(&self) -> Inside {
         let mut first = self.first.load(Ordering::Acquire);
         let folding = loop {
-            let wide = (first & WIDE != 0).then(|| self.wide.get()).flatten();
+            let wide = (THREADS && first & WIDE != 0)
+                .then(|| self.wide.get())
+                .flatten();
             // Taken before the gate says that it is closed: who finds it closed then waits for the sum.
             let folding = wide.map(|wide| (wide, wide.folding.lock()));
             if first & CLOSED != 0 {
@@ -261,7 +264,7 @@ impl Gate {
     /// Who is inside now; of an open gate that is wide, about.
     pub fn inside(&self) -> Inside {
         let first = self.first.load(Ordering::Acquire);
-        let wide = (first & (WIDE | CLOSED) == WIDE).then(|| self.wide.get());
+        let wide = (THREADS && first & (WIDE | CLOSED) == WIDE).then(|| self.wide.get());
         let shards = wide.flatten().map_or(&[][..], |wide| &wide.shards);
         let sum = shards.iter().fold(first, |sum, shard| {
             sum.wrapping_add(shard.word.load(Ordering::Acquire))
@@ -279,7 +282,8 @@ impl Gate {
 
     /// How many children ended well and left nothing behind.
     pub fn ended_well(&self) -> u64 {
-        let shards = self.wide.get().map_or(&[][..], |wide| &wide.shards);
+        let wide = self.wide.get().filter(|_| THREADS);
+        let shards = wide.map_or(&[][..], |wide| &wide.shards);
         let counts = shards.iter().map(|shard| &shard.ended_well);
         counts
             .chain([&self.ended_well])

@@ -8,6 +8,7 @@ use alloc::boxed::Box;
 use core::num::NonZeroU64;
 
 use super::wheel::{Fired, TimerClass, Wheel};
+use crate::executor::THREADS;
 use crate::mutants::mutant;
 use crate::sync::Mutex;
 use crate::time::Time;
@@ -50,7 +51,11 @@ impl<A> Timers<A> {
         class: TimerClass,
         action: A,
     ) -> (TimerKey, bool) {
-        let number = driver % self.wheels.len();
+        let number = if THREADS {
+            driver % self.wheels.len()
+        } else {
+            0
+        };
         let mut wheel = self.wheels[number].0.lock();
         let is_nearest = wheel.next_deadline().is_none_or(|next| deadline < next);
         let key = wheel.insert(deadline, class, action);
@@ -94,7 +99,7 @@ impl<A> Timers<A> {
 
     /// Takes out the next one that is due: from the wheel of driver `driver`, else from those of the others.
     pub(crate) fn pop_due(&self, driver: usize, now: Time) -> Option<Fired<A>> {
-        let count = self.wheels.len();
+        let count = if THREADS { self.wheels.len() } else { 1 };
         (0..count).find_map(|step| {
             let wheel = &self.wheels[(driver + step) % count];
             wheel.0.lock().pop_due(now)
@@ -108,7 +113,7 @@ impl<A> Timers<A> {
 }
 
 /// At most the earliest deadline: what is later than it is surely not due.
-#[cfg(any(target_has_atomic = "64", loom))]
+#[cfg(any(all(feature = "threads", target_has_atomic = "64"), loom))]
 mod nearest {
     use crate::sync::atomic::{AtomicU64, Ordering};
     use crate::time::Time;
@@ -142,8 +147,8 @@ mod nearest {
     }
 }
 
-/// Where no atomic is that wide there is one driver, which looks at its wheel.
-#[cfg(not(any(target_has_atomic = "64", loom)))]
+/// One driver looks at its wheel; so do several where no atomic is that wide.
+#[cfg(not(any(all(feature = "threads", target_has_atomic = "64"), loom)))]
 mod nearest {
     use crate::time::Time;
 
