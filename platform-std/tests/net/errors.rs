@@ -1,6 +1,6 @@
 //! Errors: authority, resets, addresses in use, a process without handles, and what std makes of them.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream as Plain;
 
 use asupersync_core::{CapabilityDenied, Io, Recoverability, RegionOptions, TaskError};
@@ -75,13 +75,16 @@ fn a_cancelled_task_ends_as_cancelled_through_the_question_mark() {
 #[test]
 fn a_reset_connection_is_told_from_a_closed_one() {
     run(async |region| {
-        let (at, thread) = peer(|stream: Plain| {
+        let (at, thread) = peer(|mut stream: Plain| {
+            // The reset comes once the connection is there, or connecting would see it.
+            stream.read_exact(&mut [0]).expect("somebody connects");
             let linger = Some(std::time::Duration::ZERO);
             SockRef::from(&stream)
                 .set_linger(linger)
                 .expect("ours to set");
         });
         let mut stream = TcpStream::connect(region, at).await?;
+        stream.write_all(region, b"!").await?;
         thread.join().expect("the peer fails nowhere");
         let error = stream.read(region, &mut [0; 8]).await.expect_err("reset");
         assert_eq!(error.kind(), Some(IoErrorKind::ConnectionReset), "{error}");
