@@ -9,6 +9,7 @@ use crate::heap;
 use crate::workload::Build;
 use crate::workload::cancel_tree::{DEPTH, FANOUT, Gauge, TASKS};
 use crate::workload::threads::Landing;
+use crate::workload::timers;
 use asupersync_core::channel::{mpsc, oneshot};
 use asupersync_core::{
     Cancelled, Cx, CxBase, Error, LocalRegion, Outcome, Region, SpawnError, Spawner, Task,
@@ -336,6 +337,56 @@ pub fn oneshot(times: u64) -> Vec<Contestant> {
         });
         assert_eq!(sum, sum_below(times));
         ns_each(spent, times)
+    })]
+}
+
+pub fn timer_cancel(sleeps: u64) -> Vec<Contestant> {
+    let mut runtime = runtime(On::Two);
+    vec![Contestant::new("asupersync", Role::Ours, move || {
+        in_region(&mut runtime, async |region| {
+            let task = region.spawn(async move |cx| {
+                let now = cx.now()?;
+                let timers = (0..sleeps)
+                    .map(|number| {
+                        let deadline = now.saturating_add(timers::delay(number));
+                        Box::pin(Some(cx.sleep_until(deadline)))
+                    })
+                    .collect();
+                let mut timers = Some(timers);
+                let figure = poll_fn(|waker| match timers.take() {
+                    Some(timers) => Poll::Ready(timers::set_and_drop(timers, waker)),
+                    None => Poll::Pending,
+                });
+                Ok(figure.await)
+            })?;
+            task.join(region).await
+        })
+    })]
+}
+
+pub fn timer_expire(tasks: u64) -> Vec<Contestant> {
+    let mut runtime = runtime(On::Two);
+    vec![Contestant::new("asupersync", Role::Ours, move || {
+        let wakes = timers::Wakes::new();
+        in_region(&mut runtime, async |region| {
+            let until = region.now()?.saturating_add(timers::AHEAD);
+            let handles: Vec<_> = (0..tasks)
+                .map(|number| {
+                    let wakes = Arc::clone(&wakes);
+                    let task = region.spawn(async move |cx| {
+                        cx.sleep_until(until).await?;
+                        wakes.woke(number);
+                        Ok(())
+                    });
+                    task.expect("the region is open")
+                })
+                .collect();
+            for handle in handles {
+                handle.join(region).await?;
+            }
+            Ok(())
+        });
+        wakes.spread(tasks)
     })]
 }
 

@@ -13,6 +13,7 @@ mod ping_pong;
 mod spawn_join;
 pub mod tcp_echo;
 pub mod threads;
+pub mod timers;
 mod yield_many;
 
 use crate::harness::{Workload, scaled};
@@ -73,6 +74,21 @@ pub fn all() -> Vec<(&'static str, Build)> {
         ),
     ];
     all.extend(threads::all());
+    let timers: [(&'static str, Build); 3] = [
+        (
+            "timer_cancel_10k",
+            Box::new(|| timers::cancel("timer_cancel_10k", 10_000)),
+        ),
+        (
+            "timer_cancel_1m",
+            Box::new(|| timers::cancel("timer_cancel_1m", scaled(1_000_000))),
+        ),
+        (
+            "timer_expire_100k",
+            Box::new(|| timers::expire("timer_expire_100k", scaled(100_000))),
+        ),
+    ];
+    all.extend(timers);
     all.extend(ours::own_costs());
     all
 }
