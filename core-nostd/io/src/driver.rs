@@ -20,6 +20,8 @@ use crate::error::{Address, IoErrorKind};
 use crate::readiness::{Interest, Readiness};
 use crate::unix::UnixAddr;
 
+pub use crate::table::Table;
+
 /// Why an attempt did not give what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

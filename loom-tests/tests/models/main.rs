@@ -10,6 +10,7 @@ mod mask;
 mod mutants;
 mod oneshot;
 mod permit;
+mod reactor;
 mod sleep;
 mod sweep;
 mod timer;

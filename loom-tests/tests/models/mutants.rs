@@ -60,6 +60,10 @@ caught! {
     slot_waker_not_taken_back: "oneshot::send_vs_second_poll", SlotWakerNotTakenBack, "Causality violation";
     slot_looks_then_goes: "oneshot::send_vs_second_poll", SlotLooksThenGoes, "leak";
     sender_drop_not_rechecked: "oneshot::sender_drop_vs_recv", WaitNotRechecked, "deadlock";
+    ready_looks_first: "reactor::news_vs_wait", ReadyLooksFirst, "deadlock";
+    news_forgotten: "reactor::news_vs_attempt", NewsForgotten, "deadlock";
+    leave_forgets_others: "reactor::leave_vs_news", LeaveForgetsOthers, "deadlock";
+    stale_key_accepted: "reactor::late_event_vs_next_owner", StaleKeyAccepted, "news of another socket";
     sleep_looks_first: "sleep::push_vs_sleep", SleepLooksFirst, "deadlock";
     second_push_sleep_looks_first: "sleep::two_pushes_vs_sleep", SleepLooksFirst, "deadlock";
     sleep_unordered: "sleep::push_vs_sleep", SleepUnordered, "deadlock";

@@ -20,7 +20,6 @@ mod lazy;
 mod net;
 mod poller;
 mod socket;
-mod table;
 #[cfg(test)]
 mod tests;
 
@@ -30,12 +29,12 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
+use asupersync_io::driver::Table;
 use asupersync_io::{Readiness, Ready};
 
 pub(crate) use lazy::LazyReactor;
 pub(crate) use net::HostNet;
 use poller::{Arming, Events, Patience, Poller, Source};
-use table::Table;
 
 /// Nobody waits.
 const IDLE: u8 = 0;
