@@ -126,8 +126,9 @@ impl Reactor {
         {
             let patience = until.map_or(Patience::Endless, Patience::Until);
             let found = self.poller.wait(&mut waiter.events, patience);
-            // The tasks that are woken here notify: their thread is this one, and awake.
-            self.state.store(NOTIFIED, Ordering::Relaxed);
+            // The tasks that are woken here notify: their thread is this one, and awake. A swap, so that what was
+            // done before a notification that it overwrites is seen below all the same.
+            self.state.swap(NOTIFIED, Ordering::SeqCst);
             let delivered = found.map(|()| self.deliver(&mut waiter));
             self.state.swap(IDLE, Ordering::SeqCst);
             delivered?;

@@ -1,6 +1,7 @@
 //! Datagrams: whole messages, fixed peers, cancelled receives, several who receive.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use asupersync_core::{Cx, Either, Error};
 use asupersync_std::io::{IoErrorKind, UdpSocket};
@@ -126,6 +127,27 @@ fn several_tasks_receive_from_one_socket() {
         }
         for task in tasks {
             task.join(region).await?;
+        }
+        Ok(())
+    });
+}
+
+// The host always has room for one more message: the sender never waits, and still lets its sibling run.
+#[test]
+fn a_task_that_never_waits_for_its_socket_lets_others_run() {
+    run(async |region| {
+        let socket = UdpSocket::bind(region, LOOPBACK).await?;
+        let told = Arc::new(AtomicBool::new(false));
+        let tell = Arc::clone(&told);
+        region.spawn(async move |_cx: Cx| {
+            tell.store(true, Ordering::Relaxed);
+            Ok(())
+        })?;
+        let mut sent = 0;
+        while !told.load(Ordering::Relaxed) {
+            socket.send_to(region, b"x", &socket.local_addr()?).await?;
+            sent += 1;
+            assert!(sent < 1_000, "the sibling never ran");
         }
         Ok(())
     });

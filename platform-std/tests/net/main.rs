@@ -13,3 +13,4 @@ mod rig;
 mod stream;
 #[cfg(unix)]
 mod unix;
+mod wakes;
