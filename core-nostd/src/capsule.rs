@@ -15,6 +15,7 @@ use core::task::{Context, Poll};
 use crate::cancel::Cancelled;
 use crate::cx::CxBase;
 use crate::error::{CapabilityDenied, Recoverability};
+use crate::mutants::mutant;
 use crate::object::ObjectId;
 use crate::obligation::ObligationKind;
 
@@ -166,8 +167,10 @@ impl<F> Capsule<'_, F> {
     fn begin(&mut self) -> Result<(), CapsuleError> {
         self.cx.require_io()?;
         self.cx.poll_cancelled()?;
-        self.cx
-            .permit_reserved(&self.object.0, ObligationKind::IoOp);
+        if !mutant!(CapsuleUncounted) {
+            let kind = ObligationKind::IoOp;
+            self.cx.permit_reserved(&self.object.0, kind);
+        }
         self.stage = Stage::UnderWay;
         Ok(())
     }
@@ -201,15 +204,15 @@ where
             this.end(true);
             return Poll::Ready(Ok(done));
         }
-        if this.stage == Stage::Waiting {
+        if this.stage == Stage::UnderWay {
+            this.stage = Stage::Waiting;
+            this.cx.wait_started(&this.object.0);
+        } else if !mutant!(CapsuleDeaf) {
             // After the step: what the host has done wins over a late cancel.
             if let Err(cancelled) = this.cx.poll_cancelled() {
                 this.end(false);
                 return Poll::Ready(Err(cancelled.into()));
             }
-        } else {
-            this.stage = Stage::Waiting;
-            this.cx.wait_started(&this.object.0);
         }
         Poll::Pending
     }

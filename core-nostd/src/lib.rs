@@ -52,6 +52,7 @@ mod cx;
 mod driver;
 mod fiber;
 mod finalize;
+mod foreign;
 mod kernel;
 pub mod lanes;
 #[cfg_attr(asupersync_mutants, doc(hidden))]

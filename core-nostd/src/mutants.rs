@@ -98,6 +98,10 @@ macro_rules! mutants {
                         | LastSearcherLeaves
                         | SubmitLooksFirst
                         | RetireLooksAway
+                        | ReadyLooksFirst
+                        | NewsForgotten
+                        | LeaveForgetsOthers
+                        | StaleKeyAccepted
                 )
             }
         }
@@ -169,6 +173,10 @@ mutants! {
     LeakAtForce,
     /// breaks: R-OBL-3 (owned permits have no ledger entry)
     OwnedPermitUnledgered,
+    /// breaks: R-IO-1 (an operation of the host holds no obligation)
+    CapsuleUncounted,
+    /// breaks: R-IO-2 (a cancel does not end the wait for the host)
+    CapsuleDeaf,
     /// breaks: R-IO-4 (a capability that was taken away still works)
     CapabilityAmbient,
     /// breaks: R-SCH-1 (cancel work starves the other lanes)
@@ -255,4 +263,12 @@ mutants! {
     SubmitLooksFirst,
     /// breaks: R-IO-1 (loom) (a thread whose idle time is over leaves without a last look)
     RetireLooksAway,
+    /// breaks: R-SCH-2 (loom) (a wait for a socket looks for news, then registers)
+    ReadyLooksFirst,
+    /// breaks: R-SCH-2 (loom) (an attempt that found nothing takes news that came meanwhile with it)
+    NewsForgotten,
+    /// breaks: R-SCH-2 (loom) (a waiter that leaves a socket takes the others' place with it)
+    LeaveForgetsOthers,
+    /// breaks: R-IO-3 (loom) (what the host still says about a socket that is gone reaches the next one)
+    StaleKeyAccepted,
 }

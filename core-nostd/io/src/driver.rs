@@ -20,6 +20,8 @@ use crate::error::{Address, IoErrorKind};
 use crate::readiness::{Interest, Readiness};
 use crate::unix::UnixAddr;
 
+pub use crate::table::Table;
+
 /// Why an attempt did not give what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -98,7 +100,7 @@ pub trait StreamSocket: Socket {
         let first = from.iter().find(|part| !part.is_empty());
         self.try_write(first.map_or(&[], |part| part))
     }
-    /// Ends directions.
+    /// Ends directions. One that has ended already is no failure.
     fn shutdown(&self, how: Shutdown) -> Result<(), Fault>;
     /// Where the peer is.
     fn peer_addr(&self) -> Result<Self::Addr, Fault>;

@@ -1,8 +1,8 @@
 //! The `futures-io` traits for streams and their halves, for crates that are written against those.
 //!
-//! No `Cx` takes part in these signatures: a cancelled task does not see its cancel here, but at the next wait of
-//! its own, or when the future around is dropped. Wrap long conversations in
-//! [`Cx::timeout`](asupersync_core::Cx::timeout) or a region, whose end drops them.
+//! No `Cx` takes part in these signatures: a task that waits here does not see its cancel by itself. Wrap what it
+//! does in [`CxBase::until_cancelled`](asupersync_core::CxBase::until_cancelled), which drops it then; otherwise
+//! it is dropped when the cleanup budget is spent.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};

@@ -30,6 +30,7 @@ mod error;
 #[cfg(feature = "std")]
 mod futures;
 mod listener;
+mod mutants;
 mod net;
 mod operation;
 mod readiness;
@@ -38,6 +39,7 @@ mod split;
 mod std_error;
 mod stream;
 mod sync;
+mod table;
 mod unix;
 
 pub use datagram::{Datagram, UdpSocket, UnixDatagram};

@@ -29,6 +29,7 @@ use asupersync_core::HostObject;
 use core::sync::atomic::AtomicU8;
 use core::sync::atomic::Ordering::Relaxed;
 
+use crate::mutants::mutant;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
@@ -327,7 +328,7 @@ impl Readiness {
             // Release: the waker is in the list for the driver that sees the bit. Acquire: what the driver
             // did before it set the bits that this step sees.
             let before = self.state.fetch_or(interest.waits(), Ordering::AcqRel);
-            if before & interest.any() == 0 {
+            if before & interest.any() == 0 || mutant!(ReadyLooksFirst) {
                 (None, replaced)
             } else {
                 // The driver may have looked before the bit was up: nobody has to wake this one any more.
@@ -356,7 +357,7 @@ impl Readiness {
 
     /// Takes `WAITS` down if nobody waits. Under the lock, so that no waiter is overlooked.
     fn settle(&self, interest: Interest, list: &Waiters) {
-        if list.is_empty() {
+        if list.is_empty() || mutant!(LeaveForgetsOthers) {
             // Relaxed: nothing is handed over; the lock orders it with the other waiters.
             self.state.fetch_and(!interest.waits(), Ordering::Relaxed);
         }
@@ -378,7 +379,8 @@ impl Readiness {
     #[inline]
     fn clear_bits(&self, bits: usize, seen: Seen) {
         let mut now = self.state.load(Ordering::Relaxed);
-        while now / NEWS == seen.0 / NEWS && now & bits != 0 {
+        let is_news = |now: usize| now / NEWS != seen.0 / NEWS && !mutant!(NewsForgotten);
+        while !is_news(now) && now & bits != 0 {
             // Relaxed: only the bits themselves are at stake, and one word has one order.
             match self.state.compare_exchange_weak(
                 now,

@@ -67,6 +67,10 @@ caught! {
     nearest_forgotten_last: "timer::set_vs_rest", NearestForgottenLast, "a timer was forgotten";
     wake_unfenced: "steal::push_vs_searcher", WakeUnfenced, "deadlock";
     last_searcher_leaves: "steal::two_pushes_two_drivers", LastSearcherLeaves, "deadlock";
+    ready_looks_first: "reactor::news_vs_wait", ReadyLooksFirst, "deadlock";
+    news_forgotten: "reactor::news_vs_attempt", NewsForgotten, "deadlock";
+    leave_forgets_others: "reactor::leave_vs_news", LeaveForgetsOthers, "deadlock";
+    stale_key_accepted: "reactor::late_event_vs_next_owner", StaleKeyAccepted, "news of another socket";
     sleep_looks_first: "sleep::push_vs_sleep", SleepLooksFirst, "deadlock";
     second_push_sleep_looks_first: "sleep::two_pushes_vs_sleep", SleepLooksFirst, "deadlock";
     sleep_unordered: "sleep::push_vs_sleep", SleepUnordered, "deadlock";

@@ -50,7 +50,7 @@ type StartThread = dyn Fn(thread::Builder, ThreadBody) -> io::Result<()> + Send 
 /// use std::num::NonZeroUsize;
 ///
 /// let few = BlockingBuilder::new().threads_max(NonZeroUsize::MIN);
-/// let runtime = Runtime::builder().blocking(few).build();
+/// let runtime = Runtime::builder().blocking(few).on_one_thread();
 /// # drop(runtime);
 /// ```
 #[derive(Clone)]

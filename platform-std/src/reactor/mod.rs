@@ -19,7 +19,6 @@
 mod net;
 mod poller;
 mod socket;
-mod table;
 #[cfg(test)]
 mod tests;
 
@@ -29,11 +28,11 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
+use asupersync_io::driver::Table;
 use asupersync_io::{Readiness, Ready};
 
 pub(crate) use net::HostNet;
 use poller::{Arming, Events, Patience, Poller, Source};
-use table::Table;
 
 /// Nobody waits.
 const IDLE: u8 = 0;
@@ -125,8 +124,9 @@ impl Reactor {
         {
             let patience = until.map_or(Patience::Endless, Patience::Until);
             let found = self.poller.wait(&mut waiter.events, patience);
-            // The tasks that are woken here notify: their thread is this one, and awake.
-            self.state.store(NOTIFIED, Ordering::Relaxed);
+            // The tasks that are woken here notify: their thread is this one, and awake. A swap, so that what was
+            // done before a notification that it overwrites is seen below all the same.
+            self.state.swap(NOTIFIED, Ordering::SeqCst);
             let delivered = found.map(|()| self.deliver(&mut waiter));
             self.state.swap(IDLE, Ordering::SeqCst);
             delivered?;

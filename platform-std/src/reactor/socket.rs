@@ -113,7 +113,11 @@ macro_rules! stream_basics {
                 Shutdown::Write => std::net::Shutdown::Write,
                 Shutdown::Both => std::net::Shutdown::Both,
             };
-            Ok(self.io().shutdown(how)?)
+            match self.io().shutdown(how) {
+                // Both sides have ended it already: there is nothing left to end.
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+                ended => Ok(ended?),
+            }
         }
 
         fn peer_addr(&self) -> Result<Self::Addr, Fault> {

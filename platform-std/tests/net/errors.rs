@@ -1,11 +1,15 @@
 //! Errors: authority, resets, addresses in use, a process without handles, and what std makes of them.
 
 use std::io::{Read, Write};
-use std::net::TcpStream as Plain;
+use std::net::{SocketAddr, TcpStream as Plain};
+use std::sync::Arc;
 
-use asupersync_core::{CapabilityDenied, Io, Recoverability, RegionOptions, TaskError};
+use asupersync_core::{CapabilityDenied, Config, Io, Recoverability, RegionOptions, TaskError};
 use asupersync_std::Runtime;
-use asupersync_std::io::{IoError, IoErrorKind, Net, TcpListener, TcpStream, UdpSocket};
+use asupersync_std::io::driver::{DynDatagram, DynListener, DynStream, Fault, NetDriver};
+use asupersync_std::io::{
+    IoError, IoErrorKind, Net, Operation, TcpListener, TcpStream, UdpSocket, UnixStream,
+};
 use socket2::SockRef;
 
 use crate::rig::{LOOPBACK, fails, listen, peer, run};
@@ -51,6 +55,58 @@ fn a_region_that_is_denied_the_network_has_none() {
             }
             Ok(())
         });
+    }
+}
+
+/// A network that has nothing but its own name.
+struct Nowhere;
+
+impl NetDriver for Nowhere {
+    fn platform(&self) -> &'static str {
+        "nowhere"
+    }
+
+    fn connect(&self, _to: SocketAddr) -> Result<DynStream<SocketAddr>, Fault> {
+        Err(Fault::Failed {
+            kind: IoErrorKind::Unreachable,
+            code: None,
+        })
+    }
+
+    fn listen(&self, _at: SocketAddr) -> Result<DynListener<SocketAddr>, Fault> {
+        Err(self.unsupported())
+    }
+
+    fn datagrams(&self, _at: SocketAddr) -> Result<DynDatagram<SocketAddr>, Fault> {
+        Err(self.unsupported())
+    }
+}
+
+// proves: R-IO-5
+#[test]
+fn what_a_network_does_not_have_is_unsupported_by_name() {
+    let config = Config::default().grant(Net::new(Arc::new(Nowhere)));
+    let mut runtime = Runtime::builder()
+        .config(config)
+        .without_io()
+        .on_one_thread();
+    let asked = runtime.block_on(async |region| {
+        let connected = TcpStream::connect(region, LOOPBACK).await;
+        let connected = connected.expect_err("it leads nowhere");
+        assert_eq!(connected.kind(), Some(IoErrorKind::Unreachable));
+        Ok::<_, asupersync_core::Error>([
+            TcpListener::bind(region, LOOPBACK).await.err(),
+            UnixStream::connect(region, "nowhere").await.err(),
+            UnixStream::pair(region).await.err(),
+        ])
+    });
+    let asked = asked.expect("the body fails nowhere");
+    let surfaces = [Operation::Bind, Operation::Connect, Operation::Connect];
+    for (error, expected) in asked.into_iter().zip(surfaces) {
+        let Some(IoError::Unsupported { surface, platform }) = error else {
+            panic!("not unsupported: {error:?}");
+        };
+        assert_eq!((surface, platform), (expected, "nowhere"));
     }
 }
 

@@ -4,7 +4,13 @@
 //! but for the peers that never answer, whose waits are timeouts.
 
 mod accept;
+mod chunks;
 mod connect;
+mod datagram;
 mod errors;
+mod foreign;
 mod rig;
 mod stream;
+#[cfg(unix)]
+mod unix;
+mod wakes;

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::sync::mpsc;
 
 use asupersync_core::{Cx, CxBase, Either, Error};
+use asupersync_std::io::driver::SocketAddress;
 use asupersync_std::io::{IoError, Shutdown, Stream, TcpStream};
 
 use crate::rig::{Choices, bytes, listen, peer, run};
@@ -24,7 +25,7 @@ async fn read_to_end(
 }
 
 /// Sends back what comes, until the peer writes no more.
-async fn echo(cx: &CxBase, mut stream: TcpStream) -> Result<(), Error> {
+pub async fn echo<A: SocketAddress>(cx: &CxBase, mut stream: Stream<A>) -> Result<(), Error> {
     let mut buffer = [0; 16 * 1024];
     loop {
         match stream.read(cx, &mut buffer).await? {
@@ -219,11 +220,11 @@ fn addresses_and_options_are_those_of_the_host() {
     });
 }
 
-const CONNECTIONS: usize = 64;
+pub const CONNECTIONS: usize = 64;
 const MESSAGES: usize = 200;
 
 /// Asks, and checks the answer; all but the first byte say which message it is.
-async fn ask<A: asupersync_std::io::driver::SocketAddress>(
+pub async fn ask<A: SocketAddress>(
     cx: &CxBase,
     stream: &mut Stream<A>,
     connection: usize,

@@ -3,6 +3,7 @@
 mod by_hand;
 pub mod cancellation;
 mod capabilities;
+mod capsules;
 pub mod channels;
 mod common;
 mod determinism;
@@ -37,6 +38,7 @@ pub fn catalogue() -> alloc::vec::Vec<Scenario> {
         panics::SCENARIOS,
         obligations::SCENARIOS,
         capabilities::SCENARIOS,
+        capsules::SCENARIOS,
         scheduling::SCENARIOS,
         determinism::SCENARIOS,
         time::SCENARIOS,

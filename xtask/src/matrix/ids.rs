@@ -82,7 +82,6 @@ const fn later(name: &'static str, tier: Tier, text: &'static str, why: &'static
     }
 }
 
-const CAPSULES: &str = "capsules come with the reactor";
 const BROWSER: &str = "comes with the browser edition";
 
 use Tier::{R0, R1, R2};
@@ -188,24 +187,17 @@ pub const IDS: &[Id] = &[
         R0,
         "a borrowed permit stays in its task; an owned one is in the region's ledger",
     ),
-    later(
+    due(
         "R-IO-1",
         R1,
         "a capsule holds an obligation from start to end",
-        CAPSULES,
     ),
-    later(
+    due(
         "R-IO-2",
         R1,
         "a cancelled capsule waits for the host's last word",
-        CAPSULES,
     ),
-    later(
-        "R-IO-3",
-        R1,
-        "a late completion is discarded and counted",
-        CAPSULES,
-    ),
+    due("R-IO-3", R1, "a late completion is discarded and counted"),
     due(
         "R-IO-4",
         R0,

@@ -13,6 +13,7 @@ use asupersync_io::{Interest, Ready};
 use polling::{Event, PollMode};
 
 use super::Patience;
+use crate::clock::time_left;
 
 pub(crate) use polling::AsSource as Source;
 
@@ -110,7 +111,7 @@ impl Poller {
         events.0.clear();
         match patience {
             Patience::None => self.host.wait(&mut events.0, Some(Duration::ZERO)),
-            Patience::Until(deadline) => self.host.wait_deadline(&mut events.0, deadline),
+            Patience::Until(deadline) => self.host.wait(&mut events.0, Some(time_left(deadline))),
             Patience::Endless => self.host.wait(&mut events.0, None),
         }
         .map(drop)

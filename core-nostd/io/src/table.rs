@@ -1,7 +1,11 @@
-//! `Table`: which source a key stands for.
+//! `Table`: which source a key stands for. For drivers whose host names sources by numbers.
 //!
 //! Owns the slots and their generations. A key is a slot and the generation of its use, so what the host still has
 //! to say about a source that is gone is told from news of the source that took its slot (R-IO-3).
+
+use alloc::vec::Vec;
+
+use crate::mutants::mutant;
 
 /// How many bits of a key are the slot. The rest is the generation.
 const SLOT_BITS: u32 = usize::BITS / 2;
@@ -17,14 +21,21 @@ struct Slot<T> {
 
 /// Sources under keys. A slot whose generation would wrap is retired.
 #[derive(Debug)]
-pub(crate) struct Table<T> {
+pub struct Table<T> {
     slots: Vec<Slot<T>>,
     free: Vec<usize>,
     len: usize,
 }
 
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> Table<T> {
-    pub(crate) const fn new() -> Self {
+    /// A table without sources.
+    pub const fn new() -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
@@ -33,12 +44,17 @@ impl<T> Table<T> {
     }
 
     /// How many sources there are.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.len
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Enters a source; `None` if every slot is taken.
-    pub(crate) fn insert(&mut self, source: T) -> Option<usize> {
+    pub fn insert(&mut self, source: T) -> Option<usize> {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None if self.slots.len() < SLOTS_MAX => {
@@ -57,14 +73,14 @@ impl<T> Table<T> {
     }
 
     /// The source of a key; `None` if it is gone.
-    pub(crate) fn get(&self, key: usize) -> Option<&T> {
+    pub fn get(&self, key: usize) -> Option<&T> {
         let place = self.slots.get(key & SLOT_MASK)?;
         let source = place.source.as_ref();
-        source.filter(|_| place.generation == key >> SLOT_BITS)
+        source.filter(|_| place.generation == key >> SLOT_BITS || mutant!(StaleKeyAccepted))
     }
 
     /// Takes a source out; `None` if it is gone.
-    pub(crate) fn remove(&mut self, key: usize) -> Option<T> {
+    pub fn remove(&mut self, key: usize) -> Option<T> {
         let slot = key & SLOT_MASK;
         let place = self.slots.get_mut(slot)?;
         if place.generation != key >> SLOT_BITS {
