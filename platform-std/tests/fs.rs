@@ -148,7 +148,13 @@ fn one_thread() -> Runtime {
     Runtime::builder().blocking(one).on_one_thread()
 }
 
-/// Ends the race that `call` is in as soon as a thread has begun with it.
+/// Waits until the threads are done with what was called before: a value is there a moment earlier.
+async fn quiet(cx: &CxBase) -> Result<(), Error> {
+    until(cx, || stats(cx).running == 0).await?;
+    Ok(())
+}
+
+/// Waits until a thread has begun with the one call.
 async fn once_it_runs(cx: &CxBase) -> Result<(), Error> {
     until(cx, || stats(cx).running == 1).await?;
     Ok(())
@@ -170,6 +176,7 @@ fn a_cancelled_read_loses_nothing() {
     runtime
         .block_on(async |r: &LocalRegion| {
             let mut file = File::open_with(r, &path, &both).await?;
+            quiet(r).await?;
             let mut buffer = [0; 8];
             let won = r
                 .race(
@@ -200,6 +207,7 @@ fn a_write_cancelled_before_its_start_writes_nothing() {
         .block_on(async |r: &LocalRegion| {
             let mut file = File::create(r, &path).await?;
             file.write_all(r, b"before,").await?;
+            quiet(r).await?;
             let door = Door::new();
             let opens = OpensAtEnd(door.clone());
             let holder =
@@ -236,6 +244,7 @@ fn how_a_dropped_write_ended_is_told_by_flush() {
         .block_on(async |r: &LocalRegion| {
             let mut options = OpenOptions::new();
             let mut full = File::open_with(r, "/dev/full", options.write(true)).await?;
+            quiet(r).await?;
             let held = door.clone();
             r.spawn(async move |cx| Ok(spawn_blocking(&cx, move || held.pass()).await?))?;
             once_it_runs(r).await?;

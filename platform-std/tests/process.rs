@@ -14,7 +14,7 @@ use asupersync_core::{
 };
 use asupersync_std::Runtime;
 use asupersync_std::fs;
-use asupersync_std::process::{Child, Command, PipeReader, ProcessError, Processes};
+use asupersync_std::process::{Child, Command, PipeReader, Processes};
 use asupersync_std::signal::Signal;
 use rustix::process::{Pid, test_kill_process};
 use support::{Folder, run, until};
@@ -35,9 +35,12 @@ fn exists(id: u32) -> bool {
     test_kill_process(pid.expect("not zero")).is_ok()
 }
 
-/// Waits until the process says something.
-async fn hears(cx: &Cx, pipe: &mut PipeReader) -> Result<(), ProcessError> {
+/// Waits until the process says something, and the task that watches over it has begun.
+async fn hears(cx: &Cx, pipe: &mut PipeReader) -> Result<(), Error> {
     assert_ne!(pipe.read(cx, &mut [0; 64]).await?, 0, "it ended instead");
+    for _ in 0..4 {
+        cx.yield_now().await?;
+    }
     Ok(())
 }
 
@@ -135,8 +138,7 @@ fn a_region_that_is_done_asks_its_processes_to_end() {
     run(async |r| {
         let (id, mut stdout) = r
             .region(async |r| {
-                let script =
-                    "trap 'kill $!; echo asked; exit' TERM; sleep 1000000 >&2 & echo ready; wait";
+                let script = "trap 'echo asked; exit' TERM; echo ready; while :; do :; done";
                 let mut child = sh(script).stdout(Stdio::piped()).spawn(r)?;
                 let mut stdout = child.stdout.take().expect("a pipe");
                 hears(r, &mut stdout).await?;
