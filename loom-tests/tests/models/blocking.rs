@@ -14,7 +14,7 @@ mod queue;
 #[path = "blocking/sync.rs"]
 mod sync;
 
-use queue::{End, JobQueue, Limits, Refused};
+use queue::{JobQueue, Limits, Refused};
 
 /// A pool whose jobs only count.
 struct Pool {
@@ -40,7 +40,7 @@ impl Pool {
         self.queue.arrived();
         while self.queue.next().is_some() {
             self.ran.fetch_add(1, SeqCst);
-            self.queue.finished(End::default());
+            self.queue.finished(false);
         }
     }
 

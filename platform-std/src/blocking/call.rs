@@ -8,14 +8,14 @@
 //! |---|---|---|---|
 //! | with the value | has run | the task's | committed by the thread |
 //! | before the start | never runs | none | aborted by the task |
-//! | after the start | runs to its end | dropped by the thread, counted as late | committed by the thread |
+//! | after the start | runs to its end | dropped by who has it last, counted as late | committed by the thread |
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use asupersync_core::channel::oneshot::{self, RecvError, Sent};
+use asupersync_core::channel::oneshot::{self, RecvError};
 use asupersync_core::{CxBase, ObligationToken, PanicPayload};
 
 use super::error::BlockingError;
@@ -55,6 +55,7 @@ where
     let ticket = pool.submit(Box::new(Call {
         f,
         flag: flag.clone(),
+        pool: pool.clone(),
         answer,
         token,
         abandon_after,
@@ -69,7 +70,8 @@ where
     let result = wait.result.recv(cx).await;
     wait.done = !matches!(result, Err(RecvError::Cancelled(_)));
     match result {
-        Ok(answer) => answer,
+        Ok(Answer::Ended(result)) => result.claim(),
+        Ok(Answer::Refused(why)) => Err(why),
         Err(RecvError::Cancelled(cancelled)) => Err(BlockingError::Cancelled(cancelled)),
         // Dropped unrun: by a pool that stops, or because the region had given up on the call.
         Err(_) => Err(BlockingError::Stopped),
@@ -81,7 +83,7 @@ struct Wait<'a, T> {
     pool: &'a BlockingPool,
     ticket: Ticket,
     flag: CancelFlag,
-    result: oneshot::Receiver<Result<T, BlockingError>>,
+    result: oneshot::Receiver<Answer<T>>,
     done: bool,
 }
 
@@ -90,13 +92,37 @@ impl<T> Drop for Wait<'_, T> {
         if self.done {
             return;
         }
-        if let Some(job) = self.pool.withdraw(self.ticket) {
-            drop(job);
-        } else if let Ok(late) = self.result.try_recv() {
+        match self.pool.withdraw(self.ticket) {
+            Some(job) => drop(job),
+            None => self.flag.raise(),
+        }
+    }
+}
+
+/// What the thread, or the pool, tells the task.
+enum Answer<T> {
+    Ended(Unclaimed<T>),
+    Refused(BlockingError),
+}
+
+/// What came of a closure. Dropped unclaimed, by the task or by the thread, it counts as late: there is no moment
+/// between the two in which it could go uncounted.
+struct Unclaimed<T> {
+    result: Option<Result<T, PanicPayload>>,
+    pool: BlockingPool,
+}
+
+impl<T> Unclaimed<T> {
+    fn claim(mut self) -> Result<T, BlockingError> {
+        let result = self.result.take().ok_or(BlockingError::Stopped)?;
+        result.map_err(BlockingError::Panicked)
+    }
+}
+
+impl<T> Drop for Unclaimed<T> {
+    fn drop(&mut self) {
+        if self.result.is_some() {
             self.pool.count_late();
-            drop(late);
-        } else {
-            self.flag.raise();
         }
     }
 }
@@ -105,7 +131,8 @@ impl<T> Drop for Wait<'_, T> {
 struct Call<T, F> {
     f: F,
     flag: CancelFlag,
-    answer: oneshot::Sender<Result<T, BlockingError>>,
+    pool: BlockingPool,
+    answer: oneshot::Sender<Answer<T>>,
     token: ObligationToken,
     abandon_after: Option<Duration>,
 }
@@ -119,30 +146,32 @@ where
         let Self {
             f,
             flag,
+            pool,
             answer,
             token,
             abandon_after,
         } = *self;
         if !token.submit(abandon_after) {
             // The region closed over a wait that was forgotten, not dropped.
-            let dropped = guarded(|| drop(f));
-            return Ended::new(dropped.is_err(), true, token);
+            let panicked = guarded(|| drop(f)).is_err();
+            return Ended { panicked, token };
         }
         let result = guarded(|| f(&flag));
         let panicked = result.is_err();
-        match answer.send(result.map_err(BlockingError::Panicked)) {
-            Sent::Delivered => Ended::new(panicked, false, token),
-            Sent::Returned(value) => {
-                let dropped = guarded(|| drop(value));
-                Ended::new(panicked || dropped.is_err(), true, token)
-            }
+        let result = Some(result);
+        let sent = answer.send(Answer::Ended(Unclaimed { result, pool }));
+        // What comes back is dropped here, before the region may close.
+        let dropped = guarded(|| drop(sent));
+        Ended {
+            panicked: panicked || dropped.is_err(),
+            token,
         }
     }
 
     fn refuse(self: Box<Self>, why: BlockingError) {
         let Self { f, answer, .. } = *self;
         drop(f);
-        drop(answer.send(Err(why)));
+        drop(answer.send(Answer::Refused(why)));
     }
 }
 

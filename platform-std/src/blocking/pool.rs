@@ -15,7 +15,7 @@ use std::time::Duration;
 use asupersync_core::ObligationToken;
 
 use super::error::BlockingError;
-use super::queue::{End, JobQueue, Limits, Refused, Ticket};
+use super::queue::{JobQueue, Limits, Refused, Ticket};
 
 /// What a pool runs. Dropped unrun, it tells its waiter that the pool has stopped.
 pub(super) trait Job: Send {
@@ -25,17 +25,12 @@ pub(super) trait Job: Send {
     fn refuse(self: Box<Self>, why: BlockingError);
 }
 
-/// A job that has run, and its token, still open.
+/// A job that has run.
 pub(super) struct Ended {
-    end: End,
-    token: ObligationToken,
-}
-
-impl Ended {
-    pub(super) fn new(panicked: bool, late: bool, token: ObligationToken) -> Self {
-        let end = End { panicked, late };
-        Self { end, token }
-    }
+    /// It panicked, or its value did when it was dropped.
+    pub(super) panicked: bool,
+    /// Still open.
+    pub(super) token: ObligationToken,
 }
 
 /// What a new thread is to run.
@@ -164,7 +159,7 @@ pub struct BlockingStats {
     pub finished: u64,
     /// Of those: closures that panicked, or whose value did when it was dropped.
     pub panicked: u64,
-    /// Values that came after their waiter was gone; they were dropped (R-IO-3).
+    /// Values, and panics, that nobody took, since the waiter was gone; they were dropped (R-IO-3).
     pub late: u64,
     /// Calls taken back before they started.
     pub withdrawn: u64,
@@ -272,9 +267,9 @@ impl Shared {
     fn work(&self) {
         self.queue.arrived();
         while let Some(job) = self.queue.next() {
-            let Ended { end, token } = job.run();
+            let Ended { panicked, token } = job.run();
             // Counted before the region may close, so that who sees it closed sees the counts.
-            self.queue.finished(end);
+            self.queue.finished(panicked);
             // `false`: abandoned meanwhile, which the region has reported.
             let _ = token.commit();
         }

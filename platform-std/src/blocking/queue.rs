@@ -77,15 +77,6 @@ pub(crate) enum Refused<J> {
     Stopped(J),
 }
 
-/// How a job ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct End {
-    /// It panicked, or its value did when it was dropped.
-    pub(crate) panicked: bool,
-    /// Nobody waited for its value any more.
-    pub(crate) late: bool,
-}
-
 #[derive(Debug)]
 struct State<J> {
     waiting: BTreeMap<Ticket, J>,
@@ -191,7 +182,7 @@ impl<J> JobQueue<J> {
         Some(job)
     }
 
-    /// A job's value came after its waiter was gone.
+    /// A job has run, and nobody took what came of it.
     pub(crate) fn count_late(&self) {
         self.state.lock().counts.late += 1;
     }
@@ -244,13 +235,12 @@ impl<J> JobQueue<J> {
     }
 
     /// A thread's job has ended.
-    pub(crate) fn finished(&self, end: End) {
+    pub(crate) fn finished(&self, panicked: bool) {
         let mut state = self.state.lock();
         let counts = &mut state.counts;
         counts.running -= 1;
         counts.finished += 1;
-        counts.panicked += u64::from(end.panicked);
-        counts.late += u64::from(end.late);
+        counts.panicked += u64::from(panicked);
     }
 
     fn rest<'a>(&self, mut state: Guard<'a, State<J>>) -> (Guard<'a, State<J>>, bool) {
