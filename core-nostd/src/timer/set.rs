@@ -162,7 +162,9 @@ mod nearest {
         pub(super) fn lower(&self, _deadline: Time) -> bool {
             true
         }
-        pub(super) fn may_have_come(&self, _now: impl FnOnce() -> Time) -> bool {
+        pub(super) fn may_have_come(&self, now: impl FnOnce() -> Time) -> bool {
+            // The look at the clock is the caller's: it fires what is due then.
+            let _ = now();
             true
         }
     }
