@@ -351,6 +351,13 @@ impl Kernel {
 
     // ------------------------------------------------------------ timers
 
+    /// Whether `deadline` has come, as far as a driver has looked: for a wait that sets a timer if it has not. A driver
+    /// looks at every turn, so the timer of a deadline that has just passed fires in the next one.
+    #[inline]
+    pub(crate) fn has_come(&self, deadline: Time) -> bool {
+        self.timers.has_come(deadline, || self.now())
+    }
+
     fn insert_timer(&self, deadline: Time, class: TimerClass, action: TimerAction) -> TimerKey {
         let (key, is_nearest) = self.timers.insert(self.driver(), deadline, class, action);
         if is_nearest {
@@ -400,12 +407,8 @@ impl Kernel {
     /// Fires what is due, in order, outside the lock; at most `limit` timers. Returns how many.
     pub(crate) fn fire_due(&self, limit: usize) -> usize {
         let mut fired = 0;
-        let mut now = Time::ZERO;
-        let may_be_due = self.timers.may_be_due(|| {
-            now = self.now();
-            now
-        });
-        if !may_be_due {
+        let now = self.now();
+        if !self.timers.may_be_due(now) {
             return fired;
         }
         let driver = self.driver();

@@ -49,7 +49,7 @@ impl<K: Deref<Target = Kernel>> Countdown<K> {
         class: TimerClass,
         waker: &Waker,
     ) -> bool {
-        if deadline != Time::MAX && kernel.now() >= deadline {
+        if deadline != Time::MAX && kernel.has_come(deadline) {
             self.0 = None;
             return true;
         }

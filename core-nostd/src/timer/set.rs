@@ -38,7 +38,7 @@ impl<A> Timers<A> {
         let wheel = || Own(Mutex::new(Wheel::new(tick, start)));
         Self {
             wheels: (0..drivers.max(1)).map(|_| wheel()).collect(),
-            nearest: Nearest::new(),
+            nearest: Nearest::new(start),
         }
     }
 
@@ -91,10 +91,17 @@ impl<A> Timers<A> {
         next
     }
 
-    /// Whether one may be due; asked before anything that costs more.
+    /// Whether one may be due at `now`, which is remembered as seen; asked before anything that costs more.
     #[inline]
-    pub(crate) fn may_be_due(&self, now: impl FnOnce() -> Time) -> bool {
-        self.nearest.may_have_come(now)
+    pub(crate) fn may_be_due(&self, now: Time) -> bool {
+        self.nearest.see(now)
+    }
+
+    /// Whether `deadline` had come when a driver last looked; that of a timer that has fired always had. `clock` is read
+    /// where nobody remembers.
+    #[inline]
+    pub(crate) fn has_come(&self, deadline: Time, clock: impl FnOnce() -> Time) -> bool {
+        deadline <= self.nearest.seen(clock)
     }
 
     /// Takes out the next one that is due: from the wheel of driver `driver`, else from those of the others.
@@ -121,28 +128,46 @@ mod nearest {
     /// No timer.
     const NEVER: u64 = u64::MAX;
 
-    pub(super) struct Nearest(AtomicU64);
+    pub(super) struct Nearest {
+        deadline: AtomicU64,
+        /// The latest time that a driver saw. Reading it instead of the clock is what makes a wait cheap.
+        seen: AtomicU64,
+    }
 
     impl Nearest {
-        pub(super) fn new() -> Self {
-            Self(AtomicU64::new(NEVER))
+        pub(super) fn new(start: Time) -> Self {
+            Self {
+                deadline: AtomicU64::new(NEVER),
+                seen: AtomicU64::new(start.as_nanos()),
+            }
         }
 
         pub(super) fn forget(&self) {
-            self.0.store(NEVER, Ordering::SeqCst);
+            self.deadline.store(NEVER, Ordering::SeqCst);
         }
 
         /// `true`: it was later before.
         pub(super) fn lower(&self, deadline: Time) -> bool {
             let deadline = deadline.as_nanos();
-            deadline < self.0.load(Ordering::SeqCst)
-                && deadline < self.0.fetch_min(deadline, Ordering::SeqCst)
+            deadline < self.deadline.load(Ordering::SeqCst)
+                && deadline < self.deadline.fetch_min(deadline, Ordering::SeqCst)
+        }
+
+        /// Remembers the time, and says whether the nearest deadline may have come.
+        #[inline]
+        pub(super) fn see(&self, now: Time) -> bool {
+            let now = now.as_nanos();
+            // Relaxed: the wakes of what fires at this time make it known to who is polled for them.
+            if self.seen.load(Ordering::Relaxed) < now {
+                self.seen.fetch_max(now, Ordering::Relaxed);
+            }
+            let nearest = self.deadline.load(Ordering::SeqCst);
+            nearest != NEVER && nearest <= now
         }
 
         #[inline]
-        pub(super) fn may_have_come(&self, now: impl FnOnce() -> Time) -> bool {
-            let nearest = self.0.load(Ordering::SeqCst);
-            nearest != NEVER && nearest <= now().as_nanos()
+        pub(super) fn seen(&self, _clock: impl FnOnce() -> Time) -> Time {
+            Time::from_nanos(self.seen.load(Ordering::Relaxed))
         }
     }
 }
@@ -155,17 +180,18 @@ mod nearest {
     pub(super) struct Nearest;
 
     impl Nearest {
-        pub(super) fn new() -> Self {
+        pub(super) fn new(_start: Time) -> Self {
             Self
         }
         pub(super) fn forget(&self) {}
         pub(super) fn lower(&self, _deadline: Time) -> bool {
             true
         }
-        pub(super) fn may_have_come(&self, now: impl FnOnce() -> Time) -> bool {
-            // The look at the clock is the caller's: it fires what is due then.
-            let _ = now();
+        pub(super) fn see(&self, _now: Time) -> bool {
             true
+        }
+        pub(super) fn seen(&self, clock: impl FnOnce() -> Time) -> Time {
+            clock()
         }
     }
 }
