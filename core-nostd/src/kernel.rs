@@ -60,6 +60,9 @@ pub struct Config {
     /// The timer wheel's finest step, rounded down to a power of two of nanoseconds; timers are exact, the
     /// tick only groups them.
     pub timer_tick: Duration,
+    /// How late timers may fire so that several do so in one wake-up of a driver that sleeps; counts as the power of
+    /// two nanoseconds below. Zero, the default: none is late on purpose. A driver that is awake fires them in time.
+    pub timer_slack: Duration,
     /// What the root region holds; see [`grant`](Self::grant).
     pub(crate) capabilities: Arc<Capabilities>,
 }
@@ -85,6 +88,7 @@ impl Default for Config {
             leak_response: LeakResponse::Log,
             check_foreign_cx: cfg!(debug_assertions),
             timer_tick: Duration::from_micros(1),
+            timer_slack: Duration::ZERO,
             capabilities: Arc::new(Capabilities::root()),
         }
     }
@@ -400,8 +404,16 @@ impl Kernel {
         }
     }
 
+    /// When a driver that sleeps has to wake: the next deadline, put off by what the slack allows.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        self.timers.next_deadline()
+        let slack = self.config.timer_slack;
+        let next = self.timers.next_deadline()?.as_nanos();
+        let nanos = u64::try_from(slack.as_nanos()).unwrap_or(u64::MAX);
+        let below = match nanos.checked_ilog2() {
+            Some(bits) => (1 << bits) - 1,
+            None => 0,
+        };
+        Some(Time::from_nanos(next.saturating_add(below) & !below))
     }
 
     /// Fires what is due, in order, outside the lock; at most `limit` timers. Returns how many.

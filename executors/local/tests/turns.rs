@@ -130,6 +130,33 @@ fn an_idle_turn_arms_the_next_timer() {
     assert_eq!(trace.take(), ["three", "arm nothing"]);
 }
 
+/// With slack, a driver that sleeps wakes once for timers that lie close together; none fires early.
+#[test]
+fn slack_lets_timers_fire_together() {
+    let world = World::new();
+    let mut config = Config::default();
+    config.timer_slack = Duration::from_nanos(1_500);
+    let mut driver = LocalDriver::with_config(Arc::<World>::clone(&world), 8, config, None);
+    let tasks: Vec<_> = [10, 700, 1_024, 1_025]
+        .map(|nanos| {
+            let until = Time::from_nanos(nanos);
+            let sleeper = async move |cx: asupersync_core::Cx| Ok(cx.sleep_until(until).await?);
+            driver.spawner().spawn(sleeper).expect("there is room")
+        })
+        .into();
+    let ended = || tasks.iter().filter(|task| task.is_finished()).count();
+    // Slack counts as 1,024 ns.
+    for (wakes_at, ends) in [(1_024, 3), (2_048, 4)] {
+        assert_eq!(
+            driver.turn(16),
+            Turn::Idle(Some(Time::from_nanos(wakes_at)))
+        );
+        world.advance(Duration::from_nanos(1_024));
+        let _ = driver.turn(16);
+        assert_eq!(ended(), ends);
+    }
+}
+
 // proves: R-SCH-2
 #[test]
 fn a_wake_pends_a_driver_that_sleeps_once() {
