@@ -100,7 +100,7 @@ pub use scope::INLINE_DEPTH_MAX;
 pub use task::run::Ran;
 pub use task::{LocalTask, Phase, Runnable, Task};
 pub use time::Time;
-pub use timer::{Interval, MissedTicks};
+pub use timer::{Alarm, Clock, Interval, MissedTicks};
 
 /// Protocols that the loom models drive directly. Not part of the API.
 #[doc(hidden)]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asupersync_core::lanes::{Arbiter, Lane, Waiting};
-use asupersync_core::{CancelKind, Config, Either, Error, Outcome};
+use asupersync_core::{CancelKind, Config, Either, Error, Outcome, RegionOptions, Timing};
 use wait_support::run;
 
 /// What happened, in order.
@@ -225,4 +225,41 @@ fn sleepers_wake_by_deadline_and_ties_by_registration() {
         Ok(())
     });
     assert_eq!(log.all(), ["a", "b1", "b2", "b3", "c"]);
+}
+
+// proves: WVT-008
+#[test]
+fn an_alarm_comes_at_its_time_whoever_polls_it() {
+    run(Config::default(), async |root| {
+        let clock = root.clock()?;
+        let start = clock.now();
+        let later = move |millis| start.saturating_add(Duration::from_millis(millis));
+        let kept = clock.clone();
+        let task = root.spawn(async move |_cx| {
+            // Of no task's own, so a cancel does not end it.
+            kept.alarm(later(5)).await;
+            Ok(kept.now())
+        })?;
+        root.yield_now().await?;
+        task.cancel("enough");
+        assert!(task.join(root).await? >= later(5));
+        let mut moved = clock.alarm(later(3_600_000));
+        moved.reset(later(7));
+        moved.await;
+        assert!((later(7)..later(3_600_000)).contains(&clock.now()));
+        Ok(())
+    });
+}
+
+// proves: R-IO-4
+#[test]
+fn without_the_capability_there_is_no_clock() {
+    run(Config::default(), async |root| {
+        let options = RegionOptions::new().deny::<Timing>();
+        root.region_with(options, async |region| {
+            assert_eq!(region.clock().expect_err("denied").capability, "time");
+            Ok(())
+        })
+        .await
+    });
 }

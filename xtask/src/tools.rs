@@ -69,6 +69,13 @@ pub const TOOLS: &[Tool] = &[
         install: Install::Apt(&["qemu-system-arm"]),
     },
     Tool {
+        name: "wrk",
+        why: "loads the demo's server",
+        need: Need::Demo,
+        check: &["sh", "-c", "command -v wrk"],
+        install: Install::Apt(&["wrk"]),
+    },
+    Tool {
         name: "rustfmt",
         why: "the suite checks that the code is formatted",
         need: Need::Test,
@@ -81,6 +88,27 @@ pub const TOOLS: &[Tool] = &[
         need: Need::Test,
         check: &["cargo", "clippy", "--version"],
         install: Install::Rustup("clippy"),
+    },
+    Tool {
+        name: "curl",
+        why: "peer of the HTTP bridge",
+        need: Need::Test,
+        check: &["curl", "--version"],
+        install: Install::Apt(&["curl"]),
+    },
+    Tool {
+        name: "nginx",
+        why: "peer of the HTTP client",
+        need: Need::Test,
+        check: &["/usr/sbin/nginx", "-v"],
+        install: Install::Apt(&["nginx-light"]),
+    },
+    Tool {
+        name: "h2load",
+        why: "peer of the HTTP bridge: many streams on one connection",
+        need: Need::Test,
+        check: &["h2load", "--version"],
+        install: Install::Apt(&["nghttp2-client"]),
     },
     Tool {
         name: "cargo-deny",

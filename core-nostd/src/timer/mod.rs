@@ -4,6 +4,7 @@
 //! Owns the waits and the [`Countdown`] that every wait with a deadline uses. It reads the clock only
 //! through the kernel.
 
+mod clock;
 mod set;
 mod wheel;
 
@@ -12,6 +13,7 @@ use core::ops::Deref;
 use core::task::{Poll, Waker};
 use core::time::Duration;
 
+pub use clock::{Alarm, Clock};
 pub(crate) use set::{TimerKey, Timers};
 pub(crate) use wheel::{Fired, TimerClass};
 

@@ -110,6 +110,12 @@ const CLOSURES: &[Closure] = &[
         args: &["-p", "asupersync"],
         banned: &["tokio"],
     },
+    Closure {
+        // hyper uses tokio's channels; the system calls of its reactor come with mio.
+        name: "the HTTP bridge",
+        args: &["-p", "asupersync-hyper"],
+        banned: &["mio", "tokio-macros"],
+    },
 ];
 
 pub fn check(findings: &mut Vec<Finding>) -> Result<()> {

@@ -32,6 +32,10 @@ const LAYERS: &[(&str, May)] = &[
         ]),
     ),
     (
+        "asupersync-hyper",
+        May::Use(&["asupersync-core", "asupersync-io"]),
+    ),
+    (
         "asupersync-cortex-m",
         May::Use(&["asupersync-core", "asupersync-local"]),
     ),
