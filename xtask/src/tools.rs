@@ -111,6 +111,13 @@ pub const TOOLS: &[Tool] = &[
         install: Install::Apt(&["nghttp2-client"]),
     },
     Tool {
+        name: "websockets",
+        why: "peer of the WebSocket bridge, in Python",
+        need: Need::Test,
+        check: &["/usr/bin/python3", "-c", "import websockets"],
+        install: Install::Apt(&["python3-websockets"]),
+    },
+    Tool {
         name: "cargo-deny",
         why: "checks licences and sources of the dependencies; `tidy` covers the hard bans without it",
         need: Need::Extra,

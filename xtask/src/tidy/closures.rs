@@ -116,6 +116,11 @@ const CLOSURES: &[Closure] = &[
         args: &["-p", "asupersync-hyper"],
         banned: &["mio", "tokio-macros"],
     },
+    Closure {
+        name: "the WebSocket bridge",
+        args: &["-p", "asupersync-websocket"],
+        banned: &["mio", "tokio-macros", "async-std"],
+    },
 ];
 
 pub fn check(findings: &mut Vec<Finding>) -> Result<()> {
