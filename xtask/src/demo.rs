@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the pipeline on every platform, and one table.
+//! `cargo xtask demo`: the pipeline on every platform and one table; before it the server, loaded by other processes.
 //!
 //! Owns the order: the other platforms run first and leave their column as a line of JSON, then the host runs
 //! and prints. A look at a single seed stays on the host.
@@ -13,7 +13,7 @@ use crate::forward;
 use crate::qemu;
 use crate::setup;
 use crate::targets;
-use crate::tools::Need;
+use crate::tools::{self, Need};
 use crate::wasm;
 use crate::workspace;
 
@@ -30,6 +30,7 @@ pub fn run(args: &forward::Args) -> Result<ExitCode> {
         for file in elsewhere()? {
             rest.extend(["--column".into(), file.into()]);
         }
+        server()?;
     }
     forward::demo(rest)
 }
@@ -50,6 +51,32 @@ fn elsewhere() -> Result<Vec<PathBuf>> {
     let image = targets::build(&qemu::DEMO.build)?;
     let board = column(&mut qemu::DEMO.emulator(&image), &folder.join("qemu.json"))?;
     Ok(vec![wasm, board])
+}
+
+/// The program that serves, loads and judges; its own table stands above the pipeline's.
+const SERVER: &[&str] = &[
+    "cargo",
+    "run",
+    "--release",
+    "-p",
+    "asupersync-conformance",
+    "--features",
+    "server",
+    "--bin",
+    "server",
+    "--",
+    "run",
+];
+
+/// Runs the server under load until SIGTERM ends it; an error if its ledger does not balance.
+fn server() -> Result<()> {
+    println!("server: building");
+    let mut run = tools::command(SERVER);
+    let status = run.current_dir(workspace::root()).status();
+    if !status.context("cannot start the server")?.success() {
+        bail!("the demo's server failed; by itself: {}", SERVER.join(" "));
+    }
+    Ok(())
 }
 
 /// Keeps the last line that a program prints: its column.
