@@ -111,6 +111,13 @@ pub const TOOLS: &[Tool] = &[
         install: Install::Apt(&["nghttp2-client"]),
     },
     Tool {
+        name: "openssl",
+        why: "peer of the TLS bridge",
+        need: Need::Test,
+        check: &["openssl", "version"],
+        install: Install::Apt(&["openssl"]),
+    },
+    Tool {
         name: "websockets",
         why: "peer of the WebSocket bridge, in Python",
         need: Need::Test,

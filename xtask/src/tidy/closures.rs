@@ -117,6 +117,11 @@ const CLOSURES: &[Closure] = &[
         banned: &["mio", "tokio-macros"],
     },
     Closure {
+        name: "the TLS bridge",
+        args: &["-p", "asupersync-rustls"],
+        banned: &["tokio", "aws-lc-sys"],
+    },
+    Closure {
         name: "the WebSocket bridge",
         args: &["-p", "asupersync-websocket"],
         banned: &["mio", "tokio-macros", "async-std"],

@@ -36,6 +36,10 @@ const LAYERS: &[(&str, May)] = &[
         May::Use(&["asupersync-core", "asupersync-io"]),
     ),
     (
+        "asupersync-rustls",
+        May::Use(&["asupersync-core", "asupersync-io"]),
+    ),
+    (
         "asupersync-websocket",
         May::Use(&["asupersync-core", "asupersync-hyper"]),
     ),
