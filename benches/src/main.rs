@@ -10,6 +10,7 @@ mod heap;
 mod host;
 mod machine;
 mod ours;
+mod ours_hyper;
 mod ours_net;
 mod workload;
 

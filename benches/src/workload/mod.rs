@@ -6,6 +6,7 @@
 
 pub mod cancel_tree;
 mod chained_spawn;
+pub mod hyper_hello;
 mod idle_bytes;
 mod mpsc;
 mod oneshot;
@@ -71,6 +72,10 @@ pub fn all() -> Vec<(&'static str, Build)> {
         (
             "tcp_echo_1",
             Box::new(|| tcp_echo::workload("tcp_echo_1", 1, scaled(10_000), None)),
+        ),
+        (
+            "hyper_hello_64",
+            Box::new(|| hyper_hello::workload(scaled(200))),
         ),
     ];
     all.extend(threads::all());

@@ -196,7 +196,7 @@ fn a_certificate_that_nobody_trusts_ends_both_handshakes() {
         let tcp = TcpStream::connect(region, at).await?;
         let name = ServerName::try_from("localhost")?;
         let refused = connect(region, identity.client(false), name, tcp).await;
-        let refused = refused.err().expect("nobody vouches");
+        let refused = refused.expect_err("nobody vouches");
         assert!(refused.as_rustls().is_some(), "{refused:?}");
         let told = task.join(region).await?.expect("the client refused");
         assert!(matches!(told, TlsError::Handshake(_)), "{told:?}");

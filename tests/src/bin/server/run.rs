@@ -1,7 +1,7 @@
 //! The run that judges the service: a server and its clients, each a process of its own.
 //!
-//! 1. wrk asks for quotes. 2. Many clients stream. 3. More clients than may be served at once. 4. SIGTERM while wrk and
-//! paced streams are under way.
+//! In this order: wrk asks for quotes; many clients stream; more clients come than may be served at once; SIGTERM comes
+//! while wrk and paced streams are under way.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
