@@ -23,7 +23,7 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, Name};
 use crate::task::{self, Runnable, TaskRef};
 use crate::time::Time;
-use crate::timer::{Fired, TimerClass, TimerKey, Timers};
+use crate::timer::{Fired, TimerClaim, TimerClass, TimerKey, Timers};
 use crate::trace::{EventKind, Sink};
 
 /// What happens when an obligation is never resolved.
@@ -301,6 +301,16 @@ impl Kernel {
         self.capacity.release(|| self.driver());
     }
 
+    /// Makes room in the executor for a task with a deadline. `false`: there is no memory for it.
+    #[must_use]
+    pub(crate) fn admit_timed(&self, is_pinned: bool) -> bool {
+        self.executor.admit_timed(is_pinned)
+    }
+
+    pub(crate) fn release_timed(&self, is_pinned: bool) {
+        self.executor.release_timed(is_pinned);
+    }
+
     // ------------------------------------------------------------ sweep
 
     /// The driver is gone: from here on, regions that lose their future are swept, not adopted.
@@ -352,7 +362,10 @@ impl Kernel {
     // ------------------------------------------------------------ timers
 
     fn insert_timer(&self, deadline: Time, class: TimerClass, action: TimerAction) -> TimerKey {
-        let (key, is_nearest) = self.timers.insert(self.driver(), deadline, class, action);
+        self.filed(self.timers.insert(self.driver(), deadline, class, action))
+    }
+
+    fn filed(&self, (key, is_nearest): (TimerKey, bool)) -> TimerKey {
         if is_nearest {
             self.executor.interrupt();
         }
@@ -373,11 +386,21 @@ impl Kernel {
         self.insert_timer(deadline, TimerClass::Cancel, action)
     }
 
-    pub(crate) fn insert_task_deadline(&self, deadline: Time, task: TaskRef) -> TimerKey {
-        self.insert_timer(
-            deadline,
-            TimerClass::Cancel,
-            TimerAction::TaskDeadline(task),
+    /// A place for a timer, to be filled at once. `None`: there is no memory for it.
+    pub(crate) fn claim_timer(&self, deadline: Time) -> Option<TimerClaim> {
+        self.timers.claim(self.driver(), deadline)
+    }
+
+    pub(crate) fn fill_task_deadline(
+        &self,
+        claimed: TimerClaim,
+        deadline: Time,
+        task: TaskRef,
+    ) -> TimerKey {
+        let action = TimerAction::TaskDeadline(task);
+        self.filed(
+            self.timers
+                .fill(claimed, deadline, TimerClass::Cancel, action),
         )
     }
 

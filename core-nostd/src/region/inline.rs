@@ -328,7 +328,7 @@ fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
     );
     let orphan = Orphan(Arc::clone(core));
     let path: PathId = core.path;
-    let closer = run::spawn(with, move |task| {
+    let make = move |task| {
         let cx = CxBase::new(task, None);
         async move {
             let core = &orphan.0;
@@ -340,8 +340,8 @@ fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
             drop(scope);
             Ok::<(), Never>(())
         }
-    });
-    if closer.is_err() {
+    };
+    if run::spawn(with, None, make).is_err() {
         panic!("no memory for the task that closes a region whose future was dropped");
     }
 }

@@ -251,7 +251,7 @@ impl<E: TaskError> Region<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_as(&TaskOptions::DEFAULT, f)
+        self.spawn_as(&TaskOptions::DEFAULT, inherit, f)
     }
 
     /// [`spawn`](Self::spawn) with a name or limits.
@@ -268,17 +268,22 @@ impl<E: TaskError> Region<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_as(&options, f)
+        self.spawn_as(&options, limit, f)
     }
 
-    fn spawn_as<T, F, Fut>(&self, options: &TaskOptions, f: F) -> Result<Task<T, E>, SpawnError>
+    fn spawn_as<T, F, Fut>(
+        &self,
+        options: &TaskOptions,
+        limit: Limit,
+        f: F,
+    ) -> Result<Task<T, E>, SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
         self.cx.assert_own();
         let admitted = Admission::ask(&self.core, FOREGROUND)?;
-        admitted.spawn(self.cx.next_path(), options, f)
+        admitted.spawn(self.cx.next_path(), options, limit, f)
     }
 
     /// Spawns a child that is cancelled with [`CancelKind::ScopeDone`] once the body has returned and
@@ -293,7 +298,7 @@ impl<E: TaskError> Region<E> {
     {
         self.cx.assert_own();
         let admitted = Admission::ask(&self.core, BACKGROUND)?;
-        drop(admitted.spawn(self.cx.next_path(), &TaskOptions::DEFAULT, f)?);
+        drop(admitted.spawn(self.cx.next_path(), &TaskOptions::DEFAULT, inherit, f)?);
         Ok(())
     }
 
@@ -383,7 +388,7 @@ impl<E: TaskError> Spawner<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_as(&TaskOptions::DEFAULT, f)
+        self.spawn_as(&TaskOptions::DEFAULT, inherit, f)
     }
 
     /// [`spawn`](Self::spawn) with a name or limits.
@@ -400,16 +405,21 @@ impl<E: TaskError> Spawner<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_as(&options, f)
+        self.spawn_as(&options, limit, f)
     }
 
-    fn spawn_as<T, F, Fut>(&self, options: &TaskOptions, f: F) -> Result<Task<T, E>, SpawnError>
+    fn spawn_as<T, F, Fut>(
+        &self,
+        options: &TaskOptions,
+        limit: Limit,
+        f: F,
+    ) -> Result<Task<T, E>, SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
         let admitted = Admission::ask(&self.core, FOREGROUND)?;
-        admitted.spawn(self.next_path(), options, f)
+        admitted.spawn(self.next_path(), options, limit, f)
     }
 
     /// Spawns a background child; see [`Region::spawn_background`].
@@ -422,7 +432,7 @@ impl<E: TaskError> Spawner<E> {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
         let admitted = Admission::ask(&self.core, BACKGROUND)?;
-        drop(admitted.spawn(self.next_path(), &TaskOptions::DEFAULT, f)?);
+        drop(admitted.spawn(self.next_path(), &TaskOptions::DEFAULT, inherit, f)?);
         Ok(())
     }
 
@@ -517,7 +527,9 @@ where
     Fut: Future<Output = Result<T, E>>,
 {
     let admitted = Admission::ask(core, LOCAL)?;
-    let task = admitted.spawn(path, &TaskOptions::DEFAULT, |cx| f(LocalCx::new(cx)))?;
+    let task = admitted.spawn(path, &TaskOptions::DEFAULT, inherit, |cx| {
+        f(LocalCx::new(cx))
+    })?;
     Ok(run::local(task))
 }
 
@@ -551,45 +563,94 @@ impl<'a> Admission<'a> {
         self,
         path: PathId,
         options: &TaskOptions,
+        limit: Limit,
         make: impl FnOnce(Cx<E>) -> Fut,
     ) -> Result<Task<T, E>, SpawnError>
     where
         Fut: Future<Output = Result<T, E>>,
         E: TaskError,
     {
-        let budget = self.core.budget.meet(options.budget);
-        let with = self.construction(path, &budget);
-        let spawned = run::spawn(with, |task| {
-            born(&task, options, &budget);
-            make(Cx::new(CxBase::new(task, None)))
-        });
-        spawned.map_err(|make| {
-            self.give_back();
+        let Some((with, birth)) = self.begin(path, options, limit) else {
+            drop(make);
+            return Err(SpawnError::AtCapacity);
+        };
+        let make = |task| make(Cx::new(CxBase::new(task, None)));
+        run::spawn(with, Some(&birth), make).map_err(|make| {
+            self.give_back(birth.is_timed());
             // Last: what the closure holds may panic in its drop.
             drop(make);
             SpawnError::AtCapacity
         })
     }
 
-    fn construction(&self, path: PathId, budget: &Budget) -> Construction {
-        let timed = if budget.deadline.is_some() { TIMED } else { 0 };
-        Construction {
+    /// Makes room where tasks with a deadline are queued. `None`: there is no memory for it.
+    fn begin<'o>(
+        &self,
+        path: PathId,
+        options: &'o TaskOptions,
+        limit: Limit,
+    ) -> Option<(Construction, Birth<'o>)> {
+        let budget = self.core.budget.meet(options.budget);
+        let birth = Birth {
+            options,
+            budget,
+            limit,
+        };
+        let is_timed = birth.is_timed();
+        if is_timed && !self.core.kernel.admit_timed(self.is_pinned()) {
+            self.give_back(false);
+            return None;
+        }
+        let with = Construction {
             region: Arc::clone(self.core),
             path,
-            flags: self.place | timed,
+            flags: self.place | if is_timed { TIMED } else { 0 },
             priority: budget.priority,
-        }
+        };
+        Some((with, birth))
+    }
+
+    fn is_pinned(&self) -> bool {
+        self.place & LOCAL != 0
     }
 
     /// The place stays empty.
-    fn give_back(&self) {
+    #[cold]
+    fn give_back(&self, is_timed: bool) {
+        if is_timed {
+            self.core.kernel.release_timed(self.is_pinned());
+        }
         self.core.kernel.release_admission();
         self.core.exit(self.place & BACKGROUND != 0);
     }
 }
 
-/// The task has its cell, and its closure is called next.
-fn born(task: &TaskRef, options: &TaskOptions, budget: &Budget) {
+/// What a new task gets of its own.
+pub(crate) struct Birth<'o> {
+    options: &'o TaskOptions,
+    /// Its limits, met with those of its region.
+    budget: Budget,
+    limit: Limit,
+}
+
+/// Notes what is the task's own. `false`: there is no memory for it.
+///
+/// A function of the spawn's choice: programs whose tasks have no limits of their own leave the code for them out.
+type Limit = fn(&TaskRef, &TaskOptions, &Budget) -> bool;
+
+impl Birth<'_> {
+    fn is_timed(&self) -> bool {
+        self.budget.deadline.is_some()
+    }
+
+    /// The task has its cell, and its closure is called next. `false`: there is no memory for what is the task's own,
+    /// and nothing happened.
+    pub(crate) fn take_place(&self, task: &TaskRef) -> bool {
+        (self.limit)(task, self.options, &self.budget)
+    }
+}
+
+fn born(task: &TaskRef) {
     let region = &task.region;
     region.kernel.emit(
         EventKind::TaskSpawned,
@@ -597,27 +658,60 @@ fn born(task: &TaskRef, options: &TaskOptions, budget: &Budget) {
         task.path.as_u64(),
         || region.path.as_u64(),
     );
-    limit(task, options, budget);
 }
 
-/// Notes what is the task's own: a name, a deadline nearer than the region's, a cost quota.
-#[inline]
-fn limit(task: &TaskRef, options: &TaskOptions, budget: &Budget) {
-    let own_deadline = budget.deadline.filter(|_| {
-        options.budget.deadline.is_some() && budget.deadline != task.region.budget.deadline
-    });
+/// The limits of a task without any of its own: the quotas of its region.
+fn inherit(task: &TaskRef, _options: &TaskOptions, budget: &Budget) -> bool {
+    if !note_quotas(task, budget) {
+        return false;
+    }
+    born(task);
+    true
+}
+
+/// `false`: there is no memory for it.
+fn note_quotas(task: &TaskRef, budget: &Budget) -> bool {
+    if budget.poll_quota == u32::MAX && budget.cost_quota.is_none() {
+        return true;
+    }
+    let Some(cold) = task.try_cold() else {
+        return false;
+    };
     if budget.poll_quota != u32::MAX {
         task.limit_polls(budget.poll_quota);
     }
-    if options.name.is_none() && own_deadline.is_none() && budget.cost_quota.is_none() {
-        return;
+    cold.limits.lock().cost_left = budget.cost_quota;
+    true
+}
+
+/// The limits of a task with options: also a name, and a deadline nearer than the region's.
+fn limit(task: &TaskRef, options: &TaskOptions, budget: &Budget) -> bool {
+    let kernel = &task.region.kernel;
+    let deadline = budget
+        .deadline
+        .filter(|at| options.budget.deadline.is_some() && Some(*at) != task.region.budget.deadline);
+    if options.name.is_none() && deadline.is_none() {
+        return inherit(task, options, budget);
     }
-    let timer = own_deadline.map(|at| task.region.kernel.insert_task_deadline(at, task.clone()));
-    let mut limits = task.cold().limits.lock();
+    let Some(cold) = task.try_cold() else {
+        return false;
+    };
+    if !note_quotas(task, budget) {
+        return false;
+    }
+    // Last: a place in the wheel that is not filled is lost.
+    let claimed = deadline.map(|at| kernel.claim_timer(at));
+    if matches!(claimed, Some(None)) {
+        return false;
+    }
+    born(task);
+    let timer = deadline.zip(claimed.flatten());
+    let timer = timer.map(|(at, claimed)| kernel.fill_task_deadline(claimed, at, task.clone()));
+    let mut limits = cold.limits.lock();
     limits.name = options.name;
-    limits.deadline = own_deadline;
-    limits.cost_left = budget.cost_quota;
+    limits.deadline = deadline;
     limits.deadline_timer = timer;
+    true
 }
 
 /// Asks one task to stop (R-CAN-1); the rest of its region runs on.

@@ -12,7 +12,7 @@ use core::ops::Deref;
 use core::task::{Poll, Waker};
 use core::time::Duration;
 
-pub(crate) use set::{TimerKey, Timers};
+pub(crate) use set::{TimerClaim, TimerKey, Timers};
 pub(crate) use wheel::{Fired, TimerClass};
 
 use crate::cx::CxBase;

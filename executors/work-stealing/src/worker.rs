@@ -74,11 +74,11 @@ pub(crate) struct Worker {
     victim: usize,
 }
 
-/// The lanes of tasks that may not leave this thread; empty on a worker.
+/// The lanes of tasks that may not leave this thread; empty on a worker. The timed one is among the shared queues, for
+/// the room in it.
 #[derive(Default)]
 struct Pinned {
     cancel: Fifo,
-    timed: Timed,
     ready: Fifo,
 }
 
@@ -116,11 +116,8 @@ impl Worker {
                 };
             };
             self.stop_searching();
-            let (timed, pinned) = (task.is_timed(), task.is_pinned());
             match driver.run(task) {
                 Ok(Ran::Again(task)) => self.push_again(task),
-                Ok(Ran::Done) if timed && pinned => self.pinned.timed.release(),
-                Ok(Ran::Done) if timed => self.queues.timed.release(),
                 Ok(Ran::Done | Ran::Idle) | Err(_) => {}
             }
         }
@@ -140,7 +137,10 @@ impl Worker {
                     let pinned = self.pinned.cancel.pop_front();
                     pinned.or_else(|| self.queues.shards[self.local.driver].cancel.pop())
                 }
-                Lane::Timed => self.pinned.timed.pop().or_else(|| self.queues.timed.pop()),
+                Lane::Timed => {
+                    let pinned = self.pinned_timed().and_then(Timed::pop);
+                    pinned.or_else(|| self.queues.timed.pop())
+                }
                 Lane::Ready => self.next_ready(),
             };
             // Thieves may have been faster; then the lane is empty now, and another one is picked.
@@ -155,7 +155,8 @@ impl Worker {
         let shard = &self.queues.shards[local.driver];
         Waiting {
             cancel: !pinned.cancel.is_empty() || !shard.cancel.is_empty(),
-            timed: !pinned.timed.is_empty() || !self.queues.timed.is_empty(),
+            timed: !self.queues.timed.is_empty()
+                || self.pinned_timed().is_some_and(|timed| !timed.is_empty()),
             ready: local.has_next.get()
                 || !local.ring.borrow().is_empty()
                 || !pinned.ready.is_empty()
@@ -194,13 +195,20 @@ impl Worker {
         if self.local.driver != queues.home() || queues.pinned.is_empty() {
             return;
         }
-        queues.pinned.drain(|task| pinned.push(task));
+        queues
+            .pinned
+            .drain(|task| pinned.push(task, &queues.pinned_timed));
+    }
+
+    /// The timed lane of tasks that may not leave this thread, if it is the driver's own.
+    fn pinned_timed(&self) -> Option<&Timed> {
+        (self.local.driver == self.queues.home()).then_some(&self.queues.pinned_timed)
     }
 
     /// A task that yielded goes behind the others of its lane.
     fn push_again(&mut self, task: Runnable) {
         if task.is_pinned() {
-            return self.pinned.push(task);
+            return self.pinned.push(task, &self.queues.pinned_timed);
         }
         let shard = &self.queues.shards[self.local.driver];
         match task.lane() {
@@ -309,13 +317,10 @@ impl Worker {
 }
 
 impl Pinned {
-    fn push(&mut self, task: Runnable) {
-        if task.is_timed() && task.is_new() {
-            self.timed.admit();
-        }
+    fn push(&mut self, task: Runnable, timed: &Timed) {
         match task.lane() {
             Lane::Cancel => self.cancel.push_back(task),
-            Lane::Timed => self.timed.push(task),
+            Lane::Timed => timed.push(task),
             Lane::Ready => self.ready.push_back(task),
         }
     }
