@@ -15,6 +15,7 @@ use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind, CleanupBudgets};
 use crate::capacity::Capacity;
 use crate::diagnostic::Diagnostic;
 use crate::executor::{Executor, THREADS};
+use crate::inspect::Registry;
 use crate::mutants::mutant;
 use crate::path::PathId;
 use crate::platform::Platform;
@@ -60,6 +61,10 @@ pub struct Config {
     /// The timer wheel's finest step, rounded down to a power of two of nanoseconds; timers are exact, the
     /// tick only groups them.
     pub timer_tick: Duration,
+    /// Whether the runtime remembers what its [`Dump`](crate::Dump)s tell: a record of each live task, made and changed
+    /// under a lock of its own. Spawns then need memory that they cannot be refused for.
+    #[cfg(feature = "inspect")]
+    pub inspect: bool,
     /// What the root region holds; see [`grant`](Self::grant).
     pub(crate) capabilities: Arc<Capabilities>,
 }
@@ -85,6 +90,8 @@ impl Default for Config {
             leak_response: LeakResponse::Log,
             check_foreign_cx: cfg!(debug_assertions),
             timer_tick: Duration::from_micros(1),
+            #[cfg(feature = "inspect")]
+            inspect: false,
             capabilities: Arc::new(Capabilities::root()),
         }
     }
@@ -128,6 +135,7 @@ pub(crate) struct Kernel {
     timers: Timers<TimerAction>,
     capacity: Capacity,
     pub(crate) stats: Counters,
+    pub(crate) inspect: Registry,
     seed: u64,
     /// The path of the task that each driver polls; kept up only while events are recorded.
     polling: Box<[Name]>,
@@ -177,6 +185,7 @@ impl Kernel {
             dead: AtomicBool::new(false),
             swept: Mutex::new(None),
             stats: Counters::default(),
+            inspect: Registry::new(&config),
             platform,
             executor,
             config,

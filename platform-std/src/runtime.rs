@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use asupersync_core::trace::{Sink, TraceSink};
-use asupersync_core::{Config, Error, LocalRegion, Platform, Spawner, Stats, TaskError};
+use asupersync_core::{
+    Config, Dump, Error, Inspector, LocalRegion, Platform, Spawner, Stats, TaskError,
+};
 use asupersync_local::{LocalDriver, Turn};
 use asupersync_work_stealing::{Host, Pool, Rest, Settings, StartError};
 
@@ -120,6 +122,38 @@ impl Runtime {
         match &self.engine {
             Engine::One(driver) => driver.stats(),
             Engine::Many(pool) => pool.stats(),
+        }
+    }
+
+    /// What every task does and waits for now, without polling any. `None` unless
+    /// [`Config::inspect`](asupersync_core::Config::inspect) is on.
+    ///
+    /// ```
+    /// use asupersync_core::{Config, LocalRegion, TaskOptions};
+    /// use asupersync_std::Runtime;
+    ///
+    /// let mut config = Config::default();
+    /// config.inspect = true;
+    /// let mut runtime = Runtime::builder().config(config).on_one_thread();
+    /// let inspector = runtime.inspector();
+    /// runtime.block_on(async |region: &LocalRegion| {
+    ///     let options = TaskOptions::new().name("worker");
+    ///     let worker = region.spawn_with(options, async |cx| Ok(cx.yield_now().await?))?;
+    ///     let dump = inspector.dump().expect("it is switched on");
+    ///     assert_eq!(dump.tasks[1].name, Some("worker"));
+    ///     worker.join(region).await
+    /// })?;
+    /// # Ok::<(), asupersync_core::Error>(())
+    /// ```
+    pub fn dump(&self) -> Option<Dump> {
+        self.inspector().dump()
+    }
+
+    /// Takes dumps from any thread.
+    pub fn inspector(&self) -> Inspector {
+        match &self.engine {
+            Engine::One(driver) => driver.inspector(),
+            Engine::Many(pool) => pool.inspector(),
         }
     }
 

@@ -1,10 +1,11 @@
 //! Regions: every task has one, and a region ends only when everything inside it has ended.
 //!
-//! Owns the tree of ownership and its life: `core` (shared state), `gate` (admission and last-out),
-//! `inline` (the body that runs inside a task), `closing` (the order in which a region ends), `report`
-//! (policy and outcome), `capability` (what code inside may do). Here are the handles that users
-//! hold, and admission.
+//! Owns the tree of ownership and its life: `core` (shared state), `gate` (who is inside, and who was the last to
+//! leave), `admission` (how a task gets its place), `inline` (the body that runs inside a task), `closing` (the order in
+//! which a region ends), `report` (policy and outcome), `capability` (what code inside may do). Here are the handles
+//! that users hold.
 
+mod admission;
 mod capability;
 mod closing;
 mod core;
@@ -21,18 +22,21 @@ use alloc::sync::Arc;
 
 use crate::budget::Budget;
 use crate::cancel::{CancelKind, CancelReason};
-use crate::cx::{Cx, CxBase, LocalCx};
+use crate::cx::{Cx, LocalCx};
 use crate::error::{Error, SpawnError, TaskError};
+use crate::inspect::Site;
 use crate::kernel::{Kernel, LeakResponse};
 use crate::mutants::mutant;
 use crate::path::PathId;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::task::run;
-use crate::task::{BACKGROUND, Construction, LOCAL, LocalTask, TIMED, Task, TaskRef};
+use crate::task::{BACKGROUND, LOCAL, LocalTask, Task, TaskRef};
 use crate::trace::EventKind;
 
 pub(crate) use self::core::RegionCore;
 pub use self::core::RegionState;
+pub(crate) use admission::Birth;
+use admission::{Admission, FOREGROUND, Limit, inherit, limit};
 pub(crate) use capability::{Capabilities, Own, hash_name};
 pub use capability::{Capability, Entropy, Io, Spawn, Timing, Tracing};
 pub(crate) use closing::settle_obligations;
@@ -245,6 +249,7 @@ impl<E: TaskError> Region<E> {
     /// [`SpawnError::RegionClosed`] if the region no longer admits (it was cancelled, or its body
     /// has returned); [`SpawnError::AtCapacity`] if the runtime holds as many tasks as it may, or there is
     /// no memory for one more; [`SpawnError::Denied`] without the capability [`Spawn`]. In each case `f` is dropped uncalled.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn<T, F, Fut>(&self, f: F) -> Result<Task<T, E>, SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
@@ -258,6 +263,7 @@ impl<E: TaskError> Region<E> {
     ///
     /// # Errors
     /// As [`spawn`](Self::spawn).
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn_with<T, F, Fut>(
         &self,
         options: TaskOptions,
@@ -271,6 +277,7 @@ impl<E: TaskError> Region<E> {
         self.spawn_as(&options, limit, f)
     }
 
+    #[cfg_attr(feature = "inspect", track_caller)]
     fn spawn_as<T, F, Fut>(
         &self,
         options: &TaskOptions,
@@ -283,7 +290,7 @@ impl<E: TaskError> Region<E> {
     {
         self.cx.assert_own();
         let admitted = Admission::ask(&self.core, FOREGROUND)?;
-        admitted.spawn(self.cx.next_path(), options, limit, f)
+        admitted.spawn(self.cx.next_path(), options, limit, Site::caller(), f)
     }
 
     /// Spawns a child that is cancelled with [`CancelKind::ScopeDone`] once the body has returned and
@@ -291,6 +298,7 @@ impl<E: TaskError> Region<E> {
     ///
     /// # Errors
     /// As [`spawn`](Self::spawn).
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn_background<F, Fut>(&self, f: F) -> Result<(), SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
@@ -298,7 +306,13 @@ impl<E: TaskError> Region<E> {
     {
         self.cx.assert_own();
         let admitted = Admission::ask(&self.core, BACKGROUND)?;
-        drop(admitted.spawn(self.cx.next_path(), &TaskOptions::DEFAULT, inherit, f)?);
+        drop(admitted.spawn(
+            self.cx.next_path(),
+            &TaskOptions::DEFAULT,
+            inherit,
+            Site::caller(),
+            f,
+        )?);
         Ok(())
     }
 
@@ -382,6 +396,7 @@ impl<E: TaskError> Spawner<E> {
     ///
     /// # Errors
     /// As [`Region::spawn`].
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn<T, F, Fut>(&self, f: F) -> Result<Task<T, E>, SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
@@ -395,6 +410,7 @@ impl<E: TaskError> Spawner<E> {
     ///
     /// # Errors
     /// As [`Region::spawn`].
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn_with<T, F, Fut>(
         &self,
         options: TaskOptions,
@@ -408,6 +424,7 @@ impl<E: TaskError> Spawner<E> {
         self.spawn_as(&options, limit, f)
     }
 
+    #[cfg_attr(feature = "inspect", track_caller)]
     fn spawn_as<T, F, Fut>(
         &self,
         options: &TaskOptions,
@@ -419,20 +436,27 @@ impl<E: TaskError> Spawner<E> {
         Fut: Future<Output = Result<T, E>>,
     {
         let admitted = Admission::ask(&self.core, FOREGROUND)?;
-        admitted.spawn(self.next_path(), options, limit, f)
+        admitted.spawn(self.next_path(), options, limit, Site::caller(), f)
     }
 
     /// Spawns a background child; see [`Region::spawn_background`].
     ///
     /// # Errors
     /// As [`Region::spawn`].
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn_background<F, Fut>(&self, f: F) -> Result<(), SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
         let admitted = Admission::ask(&self.core, BACKGROUND)?;
-        drop(admitted.spawn(self.next_path(), &TaskOptions::DEFAULT, inherit, f)?);
+        drop(admitted.spawn(
+            self.next_path(),
+            &TaskOptions::DEFAULT,
+            inherit,
+            Site::caller(),
+            f,
+        )?);
         Ok(())
     }
 
@@ -492,6 +516,7 @@ impl<E: TaskError> LocalRegion<E> {
     ///
     /// # Errors
     /// As [`Region::spawn`].
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn_local<T, F, Fut>(&self, f: F) -> Result<LocalTask<T, E>, SpawnError>
     where
         F: FnOnce(LocalCx<E>) -> Fut + 'static,
@@ -516,6 +541,7 @@ impl<E: TaskError> LocalRegion<E> {
 }
 
 /// Spawns a task that stays on the driving thread. The caller is on it.
+#[cfg_attr(feature = "inspect", track_caller)]
 pub(crate) fn spawn_local_in<T, E, F, Fut>(
     core: &Arc<RegionCore>,
     path: PathId,
@@ -527,191 +553,10 @@ where
     Fut: Future<Output = Result<T, E>>,
 {
     let admitted = Admission::ask(core, LOCAL)?;
-    let task = admitted.spawn(path, &TaskOptions::DEFAULT, inherit, |cx| {
+    let task = admitted.spawn(path, &TaskOptions::DEFAULT, inherit, Site::caller(), |cx| {
         f(LocalCx::new(cx))
     })?;
     Ok(run::local(task))
-}
-
-/// A place in a region and in the runtime, to be filled by a task at once.
-struct Admission<'a> {
-    core: &'a Arc<RegionCore>,
-    /// [`BACKGROUND`], [`LOCAL`], or neither.
-    place: u16,
-}
-
-/// A foreground child that may be polled on any thread.
-const FOREGROUND: u16 = 0;
-
-impl<'a> Admission<'a> {
-    #[inline]
-    fn ask(core: &'a Arc<RegionCore>, place: u16) -> Result<Self, SpawnError> {
-        let may = core.capabilities.check(Own::Spawn);
-        may.map_err(SpawnError::Denied)?;
-        let background = place & BACKGROUND != 0;
-        if !core.gate.enter(background, || core.kernel.driver()) {
-            return Err(SpawnError::RegionClosed);
-        }
-        if !core.kernel.admit() {
-            core.exit(background);
-            return Err(SpawnError::AtCapacity);
-        }
-        Ok(Self { core, place })
-    }
-
-    fn spawn<T, E, Fut>(
-        self,
-        path: PathId,
-        options: &TaskOptions,
-        limit: Limit,
-        make: impl FnOnce(Cx<E>) -> Fut,
-    ) -> Result<Task<T, E>, SpawnError>
-    where
-        Fut: Future<Output = Result<T, E>>,
-        E: TaskError,
-    {
-        let Some((with, birth)) = self.begin(path, options, limit) else {
-            drop(make);
-            return Err(SpawnError::AtCapacity);
-        };
-        let make = |task| make(Cx::new(CxBase::new(task, None)));
-        run::spawn(with, Some(&birth), make).map_err(|make| {
-            self.give_back(birth.is_timed());
-            // Last: what the closure holds may panic in its drop.
-            drop(make);
-            SpawnError::AtCapacity
-        })
-    }
-
-    /// Makes room where tasks with a deadline are queued. `None`: there is no memory for it.
-    fn begin<'o>(
-        &self,
-        path: PathId,
-        options: &'o TaskOptions,
-        limit: Limit,
-    ) -> Option<(Construction, Birth<'o>)> {
-        let budget = self.core.budget.meet(options.budget);
-        let birth = Birth {
-            options,
-            budget,
-            limit,
-        };
-        let is_timed = birth.is_timed();
-        if is_timed && !self.core.kernel.admit_timed(self.is_pinned()) {
-            self.give_back(false);
-            return None;
-        }
-        let with = Construction {
-            region: Arc::clone(self.core),
-            path,
-            flags: self.place | if is_timed { TIMED } else { 0 },
-            priority: budget.priority,
-        };
-        Some((with, birth))
-    }
-
-    fn is_pinned(&self) -> bool {
-        self.place & LOCAL != 0
-    }
-
-    /// The place stays empty.
-    #[cold]
-    fn give_back(&self, is_timed: bool) {
-        if is_timed {
-            self.core.kernel.release_timed(self.is_pinned());
-        }
-        self.core.kernel.release_admission();
-        self.core.exit(self.place & BACKGROUND != 0);
-    }
-}
-
-/// What a new task gets of its own.
-pub(crate) struct Birth<'o> {
-    options: &'o TaskOptions,
-    /// Its limits, met with those of its region.
-    budget: Budget,
-    limit: Limit,
-}
-
-/// Notes what is the task's own. `false`: there is no memory for it.
-///
-/// A function of the spawn's choice: programs whose tasks have no limits of their own leave the code for them out.
-type Limit = fn(&TaskRef, &TaskOptions, &Budget) -> bool;
-
-impl Birth<'_> {
-    fn is_timed(&self) -> bool {
-        self.budget.deadline.is_some()
-    }
-
-    /// The task has its cell, and its closure is called next. `false`: there is no memory for what is the task's own,
-    /// and nothing happened.
-    pub(crate) fn take_place(&self, task: &TaskRef) -> bool {
-        (self.limit)(task, self.options, &self.budget)
-    }
-}
-
-fn born(task: &TaskRef) {
-    let region = &task.region;
-    region.kernel.emit(
-        EventKind::TaskSpawned,
-        region.kernel.polling(),
-        task.path.as_u64(),
-        || region.path.as_u64(),
-    );
-}
-
-/// The limits of a task without any of its own: the quotas of its region.
-fn inherit(task: &TaskRef, _options: &TaskOptions, budget: &Budget) -> bool {
-    if !note_quotas(task, budget) {
-        return false;
-    }
-    born(task);
-    true
-}
-
-/// `false`: there is no memory for it.
-fn note_quotas(task: &TaskRef, budget: &Budget) -> bool {
-    if budget.poll_quota == u32::MAX && budget.cost_quota.is_none() {
-        return true;
-    }
-    let Some(cold) = task.try_cold() else {
-        return false;
-    };
-    if budget.poll_quota != u32::MAX {
-        task.limit_polls(budget.poll_quota);
-    }
-    cold.limits.lock().cost_left = budget.cost_quota;
-    true
-}
-
-/// The limits of a task with options: also a name, and a deadline nearer than the region's.
-fn limit(task: &TaskRef, options: &TaskOptions, budget: &Budget) -> bool {
-    let kernel = &task.region.kernel;
-    let deadline = budget
-        .deadline
-        .filter(|at| options.budget.deadline.is_some() && Some(*at) != task.region.budget.deadline);
-    if options.name.is_none() && deadline.is_none() {
-        return inherit(task, options, budget);
-    }
-    let Some(cold) = task.try_cold() else {
-        return false;
-    };
-    if !note_quotas(task, budget) {
-        return false;
-    }
-    // Last: a place in the wheel that is not filled is lost.
-    let claimed = deadline.map(|at| kernel.claim_timer(at));
-    if matches!(claimed, Some(None)) {
-        return false;
-    }
-    born(task);
-    let timer = deadline.zip(claimed.flatten());
-    let timer = timer.map(|(at, claimed)| kernel.fill_task_deadline(claimed, at, task.clone()));
-    let mut limits = cold.limits.lock();
-    limits.name = options.name;
-    limits.deadline = deadline;
-    limits.deadline_timer = timer;
-    true
 }
 
 /// Asks one task to stop (R-CAN-1); the rest of its region runs on.

@@ -226,6 +226,22 @@ impl Header {
         }
     }
 
+    /// What it was named when it was spawned.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        self.cold_if_any().and_then(|cold| cold.limits.lock().name)
+    }
+
+    #[cfg(feature = "inspect")]
+    pub(crate) fn is_background(&self) -> bool {
+        self.has(BACKGROUND)
+    }
+
+    #[cfg(feature = "inspect")]
+    pub(crate) fn activity(&self) -> crate::inspect::Activity {
+        self.state.load().activity()
+    }
+
     #[inline]
     pub(crate) fn is_done(&self) -> bool {
         self.state.load().is_done()

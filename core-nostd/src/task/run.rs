@@ -19,6 +19,7 @@ use super::{Construction, Member, Phase, waker};
 use crate::cancel::{CancelKind, CancelReason};
 use crate::error::TaskError;
 use crate::finalize::Finalizers;
+use crate::inspect::Site;
 use crate::mutants::mutant;
 use crate::outcome::{PanicPayload, Severity};
 use crate::path::PathId;
@@ -47,6 +48,7 @@ pub enum Ran {
 pub(crate) fn spawn<F, T, E, M>(
     with: Construction,
     birth: Option<&Birth<'_>>,
+    site: Site,
     make: M,
 ) -> Result<Task<T, E>, M>
 where
@@ -58,7 +60,7 @@ where
         return Err(make);
     };
     // SAFETY: nobody else knows the cell yet, and all its references are ours.
-    let Some(context) = (unsafe { begin(raw, birth) }) else {
+    let Some(context) = (unsafe { begin(raw, birth, site) }) else {
         return Err(make);
     };
     // SAFETY: `State::spawning` counted one reference for the handle.
@@ -78,10 +80,11 @@ where
 ///
 /// # Safety
 /// The cell was allocated by the caller, who has not used any of its references.
-unsafe fn begin(raw: NonNull<Header>, birth: Option<&Birth<'_>>) -> Option<TaskRef> {
+unsafe fn begin(raw: NonNull<Header>, birth: Option<&Birth<'_>>, site: Site) -> Option<TaskRef> {
     // SAFETY: `State::spawning` counted one reference for the `Cx`.
     let context = unsafe { TaskRef::from_counted(raw) };
     if birth.is_none_or(|birth| birth.take_place(&context)) {
+        context.region.kernel.inspect.spawned(&context, site);
         return Some(context);
     }
     core::mem::forget(context);
@@ -312,6 +315,7 @@ fn complete(raw: NonNull<Header>) -> Ran {
     let forced = task.has(WAS_FORCED);
     let unpolled = !task.has(POLLED);
     enter_phase(&task, Phase::Done);
+    kernel.inspect.ended(task.path);
     kernel.emit(EventKind::TaskDone, task.path, region.path.as_u64(), || {
         summary.severity as u64 | u64::from(forced) << 8 | u64::from(unpolled) << 9
     });

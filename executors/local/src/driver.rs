@@ -183,6 +183,18 @@ impl LocalDriver {
         self.driver.stats()
     }
 
+    /// What every task does now; see [`Driver::dump`].
+    #[cfg(feature = "inspect")]
+    pub fn dump(&self) -> Option<asupersync_core::Dump> {
+        self.driver.dump()
+    }
+
+    /// Takes dumps from any thread.
+    #[cfg(feature = "inspect")]
+    pub fn inspector(&self) -> asupersync_core::Inspector {
+        self.driver.inspector()
+    }
+
     /// The lanes' counters.
     pub fn arbiter(&self) -> &Arbiter {
         &self.queues.lanes.arbiter

@@ -45,23 +45,33 @@ thread_local! {
     static MEMORY: Cell<Memory> = const { Cell::new(Memory::Enough) };
 }
 
+/// Whether this thread's next allocation is granted.
+fn is_left() -> bool {
+    match MEMORY.get() {
+        Memory::Enough => true,
+        Memory::None => false,
+        Memory::FailsAfter(0) => {
+            MEMORY.set(Memory::Enough);
+            false
+        }
+        Memory::FailsAfter(left) => {
+            MEMORY.set(Memory::FailsAfter(left - 1));
+            true
+        }
+    }
+}
+
 /// The system's allocator, until a test exhausts it.
 struct Exhaustible;
 
 // SAFETY: every call goes to the system's allocator as it is, or is refused with null as the trait allows.
 unsafe impl GlobalAlloc for Exhaustible {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        match MEMORY.get() {
-            Memory::Enough => {}
-            Memory::None => return std::ptr::null_mut(),
-            Memory::FailsAfter(0) => {
-                MEMORY.set(Memory::Enough);
-                return std::ptr::null_mut();
-            }
-            Memory::FailsAfter(left) => MEMORY.set(Memory::FailsAfter(left - 1)),
+        if is_left() {
+            // SAFETY: the caller's contract is the system's.
+            return unsafe { System.alloc(layout) };
         }
-        // SAFETY: the caller's contract is the system's.
-        unsafe { System.alloc(layout) }
+        std::ptr::null_mut()
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {

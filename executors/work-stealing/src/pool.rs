@@ -216,6 +216,12 @@ impl Pool {
         self.driver.stats()
     }
 
+    /// Takes dumps of what every task does, from any thread; see [`Driver::inspector`].
+    #[cfg(feature = "inspect")]
+    pub fn inspector(&self) -> asupersync_core::Inspector {
+        self.driver.inspector()
+    }
+
     /// Has the workers leave, and waits for them.
     fn join(&mut self) {
         self.queues.stop();
