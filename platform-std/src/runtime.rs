@@ -321,10 +321,9 @@ impl Builder {
         // The last seat is for the thread that the runtime belongs to.
         let platform = Arc::new(StdPlatform::new(workers.saturating_add(1)));
         let (services, config) = self.services(&platform);
-        let host: Arc<dyn Host> = Arc::<StdPlatform>::clone(&platform);
         let mut settings = self.settings;
         settings.workers = workers;
-        let pool = Pool::start(host, &settings, config, self.sink)?;
+        let pool = Pool::start(Arc::clone(&platform), &settings, config, self.sink)?;
         Ok(Runtime {
             engine: Engine::Many(pool),
             platform,

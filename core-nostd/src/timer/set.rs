@@ -49,8 +49,8 @@ impl<A> Timers<A> {
         }
     }
 
-    /// Files a timer with driver `driver`. `true`: it is the nearest now, so a driver that sleeps until the next one
-    /// has to be told.
+    /// Files a timer with driver `driver`. `true`: it may be the nearest now, so a driver that sleeps until the next
+    /// one has to be told.
     pub(crate) fn insert(
         &self,
         driver: usize,
@@ -99,7 +99,7 @@ impl<A> Timers<A> {
         file: impl FnOnce(&mut Wheel<A>) -> super::wheel::TimerKey,
     ) -> (TimerKey, bool) {
         let mut wheel = self.wheels[number].0.lock();
-        let is_nearest = wheel.next_deadline().is_none_or(|next| deadline < next);
+        let may_be_nearest = wheel.may_be_next(deadline);
         let key = file(&mut wheel);
         drop(wheel);
         let key = TimerKey {
@@ -107,7 +107,7 @@ impl<A> Timers<A> {
             key,
         };
         // Lowered once the timer is in its wheel: see `next_deadline`.
-        (key, is_nearest && self.nearest.lower(deadline))
+        (key, may_be_nearest && self.nearest.lower(deadline))
     }
 
     /// Takes a timer out; `None` if it has fired. The caller drops what comes back, outside the lock.

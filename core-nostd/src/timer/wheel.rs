@@ -47,24 +47,24 @@
 //!
 //! # Heaps
 //!
-//! A bucket is not a list but a pairing heap (Fredman, Sedgewick, Sleator and Tarjan, "The Pairing
-//! Heap", Algorithmica 1, 1986), ordered by the key above; so are `near` and `overflow`. A list is
-//! no cheaper to insert into, and only a heap knows its earliest member. It makes
-//! [`next_deadline`](Wheel::next_deadline) exact, lets a whole bucket become due with one
-//! comparison, and takes the place of sorting what has expired. The links are `u32` indices into a
-//! slab: `child` is the first child, `next` the next sibling, `prev` the previous sibling or, for
-//! a first child, the parent. Only the root of a heap knows in its `home` which heap it is.
+//! A bucket is a pairing heap (Fredman, Sedgewick, Sleator and Tarjan, "The Pairing Heap", Algorithmica 1, 1986), ordered
+//! by the key above; so are `near` and `overflow`. It is kept lazily: a forest, to which a timer is added as a tree of its
+//! own, without a comparison, and which becomes one tree when somebody asks for its earliest timer. So a timer that is
+//! set and given up before its bucket's time comes, as most timeouts are, costs what it costs in a list, and
+//! [`next_deadline`](Wheel::next_deadline) is exact all the same. The links are `u32` indices into a slab: `child` is the
+//! first child, `next` the next sibling, `prev` the previous sibling or, for a first child, the parent. The trees of
+//! a forest are siblings; only the first of them knows in its `home` which heap it is in.
 //!
 //! # Cost
 //!
 //! | operation | cost for n timers of one bucket |
 //! |---|---|
-//! | `insert` | O(1): one comparison with the bucket's earliest timer |
+//! | `insert` | O(1) |
 //! | `cancel` | O(1) for a timer without children in its heap (most); O(log n) amortised otherwise |
-//! | `next_deadline` | O(1), exact, changes nothing |
+//! | `next_deadline` | O(1) amortised over the inserts before it, exact |
 //! | `pop_due` | O(log n) amortised, plus at most 6 refilings over a timer's life |
 //!
-//! Amortised means that one call may do the work that many inserts put off: the first `pop_due`
+//! Amortised means that one call may do the work that many inserts put off: the first `pop_due` or `next_deadline`
 //! in a bucket of n timers, or the cancel of its earliest, can take O(n); so can the refiling of
 //! that bucket. Memory is one entry for each timer of the highest number ever live at once, one for
 //! each slot retired after 2^32 timers, and 256 bytes for each level that was ever used.
@@ -333,14 +333,21 @@ impl<A> Wheel<A> {
     ///
     /// It depends on nothing but the set of live timers, so a virtual clock that jumps to it sees
     /// the same steps with every tick. It lies in the past when a timer is already due.
-    pub fn next_deadline(&self) -> Option<Time> {
+    pub fn next_deadline(&mut self) -> Option<Time> {
         let home = if self.roots.get(NEAR) != NONE {
             NEAR
         } else {
             self.first_bucket().unwrap_or(OVERFLOW)
         };
-        let root = self.roots.get(home);
+        let root = self.earliest(home);
         (root != NONE).then(|| self.entry(root).deadline)
+    }
+
+    /// Whether a timer of this deadline may be the earliest, were it added now; cheaper than to know.
+    pub fn may_be_next(&self, deadline: Time) -> bool {
+        let home = self.home_of(deadline);
+        home == NEAR
+            || self.roots.get(NEAR) == NONE && self.first_bucket().is_none_or(|first| home <= first)
     }
 
     /// Takes out the next timer whose deadline is `now` or earlier.
@@ -349,7 +356,7 @@ impl<A> Wheel<A> {
     /// the calls are grouped. A `now` earlier than one seen before counts as the latest one seen.
     pub fn pop_due(&mut self, now: Time) -> Option<Fired<A>> {
         self.advance(now);
-        let slot = self.roots.get(NEAR);
+        let slot = self.earliest(NEAR);
         if slot == NONE {
             return None;
         }
@@ -389,8 +396,9 @@ impl<A> Wheel<A> {
                 break;
             }
             let root = self.roots.get(bucket);
-            self.set_root(bucket, NONE);
+            self.set_first(bucket, NONE);
             if last <= target {
+                let root = self.meld_siblings(root);
                 self.add(NEAR, root);
             } else {
                 // The target lies inside this bucket. All lower levels are empty by now, and all
@@ -405,7 +413,7 @@ impl<A> Wheel<A> {
 
         // What waited beyond the top level is reachable, or due, once the high digits agree.
         loop {
-            let root = self.roots.get(OVERFLOW);
+            let root = self.earliest(OVERFLOW);
             if root == NONE || self.home_of(self.entry(root).deadline) == OVERFLOW {
                 break;
             }
@@ -419,11 +427,18 @@ impl<A> Wheel<A> {
         self.add(self.home_of(self.entry(slot).deadline), slot);
     }
 
-    /// Takes the heap under `root` apart and files each of its timers.
-    fn refile(&mut self, root: u32) {
+    /// Takes the forest that begins with `first` apart and files each of its timers.
+    fn refile(&mut self, first: u32) {
         // The timers still to visit form a stack. It is chained by `prev`, because `next` is
-        // needed to walk the children of the one being visited. A root's `prev` ends the chain.
-        let mut stack = root;
+        // needed to walk the siblings of the one being visited.
+        let mut stack = NONE;
+        let mut tree = first;
+        while tree != NONE {
+            let entry = self.entry_mut(tree);
+            entry.prev = stack;
+            stack = tree;
+            tree = entry.next;
+        }
         while stack != NONE {
             let slot = stack;
             let entry = self.entry_mut(slot);
@@ -478,25 +493,40 @@ impl<A> Wheel<A> {
 
 /// The pairing heaps.
 impl<A> Wheel<A> {
-    /// Merges the heap under `root` into the heap of `home`.
+    /// Adds the tree under `root` to the forest of `home`.
     fn add(&mut self, home: usize, root: u32) {
-        let root = self.meld(self.roots.get(home), root);
-        self.set_root(home, root);
+        let next = self.roots.get(home);
+        self.entry_mut(root).next = next;
+        if next != NONE {
+            self.entry_mut(next).prev = root;
+        }
+        self.set_first(home, root);
     }
 
-    /// Makes `root` the whole heap of `home`, and keeps the bitmap true.
-    fn set_root(&mut self, home: usize, root: u32) {
-        self.roots.set(home, root);
-        if root != NONE {
-            let entry = self.entry_mut(root);
+    /// Makes one tree of the forest of `home`, and returns its root: the earliest timer.
+    fn earliest(&mut self, home: usize) -> u32 {
+        let first = self.roots.get(home);
+        if first == NONE || self.entry(first).next == NONE {
+            return first;
+        }
+        let root = self.meld_siblings(first);
+        self.entry_mut(root).next = NONE;
+        self.set_first(home, root);
+        root
+    }
+
+    /// Makes `first` the first tree of `home`, and keeps the bitmap true.
+    fn set_first(&mut self, home: usize, first: u32) {
+        self.roots.set(home, first);
+        if first != NONE {
+            let entry = self.entry_mut(first);
             entry.prev = NONE;
-            entry.next = NONE;
             entry.home = home as u16;
         }
         if home < NEAR {
             let bit = 1 << (home % BUCKETS);
             let bits = &mut self.occupied[home / BUCKETS];
-            if root == NONE {
+            if first == NONE {
                 *bits &= !bit;
             } else {
                 *bits |= bit;
@@ -557,17 +587,16 @@ impl<A> Wheel<A> {
         // The earliest of the children takes the place of the timer. It is later than the parent
         // of the timer, so there is no need to find the root of the heap.
         let heir = self.meld_siblings(orphans);
-        if prev == NONE {
-            self.set_root(home as usize, heir);
-            return;
-        }
-
         let successor = if heir == NONE { next } else { heir };
         if heir != NONE {
             self.entry_mut(heir).next = next;
             if next != NONE {
                 self.entry_mut(next).prev = heir;
             }
+        }
+        if prev == NONE {
+            self.set_first(home as usize, successor);
+            return;
         }
         if successor != NONE {
             self.entry_mut(successor).prev = prev;

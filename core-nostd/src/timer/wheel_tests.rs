@@ -37,17 +37,22 @@ impl<A> Wheel<A> {
     /// Checks every link, home and bit against the module's documentation.
     fn check(&self) {
         let mut found = 0;
-        for (home, root) in (0..=OVERFLOW).map(|home| (home, self.roots.get(home))) {
+        for (home, first) in (0..=OVERFLOW).map(|home| (home, self.roots.get(home))) {
             if home < NEAR {
                 let bit = self.occupied[home / 64] >> (home % 64) & 1;
-                assert_eq!(bit == 1, root != NONE, "bit of bucket {home}");
+                assert_eq!(bit == 1, first != NONE, "bit of bucket {home}");
             }
-            if root != NONE {
-                assert_eq!(self.entry(root).home as usize, home);
-                assert_eq!(self.entry(root).prev, NONE);
-                assert_eq!(self.entry(root).next, NONE);
+            if first != NONE {
+                assert_eq!(self.entry(first).home as usize, home);
             }
-            let mut stack = vec![root];
+            let mut stack = vec![];
+            let (mut tree, mut prev) = (first, NONE);
+            while tree != NONE {
+                assert_eq!(self.entry(tree).prev, prev);
+                stack.push(tree);
+                prev = tree;
+                tree = self.entry(tree).next;
+            }
             while let Some(slot) = stack.pop() {
                 if slot == NONE {
                     continue;

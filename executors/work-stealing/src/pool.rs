@@ -107,8 +107,8 @@ impl Pool {
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running then.
-    pub fn start(
-        host: Arc<dyn Host>,
+    pub fn start<H: Host + 'static>(
+        host: Arc<H>,
         settings: &Settings,
         config: Config,
         sink: Option<Sink>,
@@ -122,7 +122,7 @@ impl Pool {
         }
         let mut rings: Vec<Ring> = (0..=workers).map(|_| Ring::new()).collect();
         let capacity = settings.capacity.min(asupersync_core::CHILDREN_MAX);
-        let platform: Arc<dyn Platform> = Arc::<dyn Host>::clone(&host);
+        let platform: Arc<dyn Platform> = Arc::<H>::clone(&host);
         let queues = Arc::new(Queues::new(&rings, host, capacity));
         let executor: Arc<dyn Executor> = Arc::<Queues>::clone(&queues);
         let streak_limit = config.cancel_streak_limit;
