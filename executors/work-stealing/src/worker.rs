@@ -8,6 +8,7 @@ use asupersync_core::lanes::{Arbiter, Lane, Waiting};
 use asupersync_core::queue::{Fifo, Ring, Timed};
 use asupersync_core::{Driver, ForeignTask, Ran, Runnable, Time};
 
+use crate::counts::DriverStats;
 use crate::host::Rest;
 use crate::local::Local;
 use crate::queues::Queues;
@@ -66,6 +67,7 @@ pub(crate) struct Worker {
     pub(crate) local: Rc<Local>,
     pinned: Pinned,
     arbiter: Arbiter,
+    stats: DriverStats,
     polls: u32,
     lifo_streak: u32,
     is_searching: bool,
@@ -96,6 +98,7 @@ impl Worker {
             local: Rc::new(local),
             pinned: Pinned::default(),
             arbiter: Arbiter::new(streak_limit),
+            stats: DriverStats::default(),
             polls: 0,
             lifo_streak: 0,
             is_searching: false,
@@ -106,6 +109,20 @@ impl Worker {
 
     /// Fires what is due and polls at most `polls` tasks, from every queue and lane (R-SCH-3, R-SCH-5).
     pub(crate) fn turn(&mut self, driver: &mut impl Polls, polls: u32) -> Turn {
+        let turn = self.work(driver, polls);
+        if matches!(turn, Turn::Idle(_)) {
+            self.stats.parks += 1;
+        }
+        self.stats.fairness_yields =
+            usize::try_from(self.arbiter.fairness_yields()).unwrap_or(usize::MAX);
+        self.stats.max_cancel_streak = self.arbiter.max_cancel_streak() as usize;
+        self.queues.shards[self.local.driver]
+            .published
+            .publish(&self.stats);
+        turn
+    }
+
+    fn work(&mut self, driver: &mut impl Polls, polls: u32) -> Turn {
         self.wake_up();
         let fired = driver.fire_timers(TIMERS_PER_TURN);
         for _ in 0..polls {
@@ -116,6 +133,7 @@ impl Worker {
                 };
             };
             self.stop_searching();
+            self.stats.polls += 1;
             match driver.run(task) {
                 Ok(Ran::Again(task)) => self.push_again(task),
                 Ok(Ran::Done | Ran::Idle) | Err(_) => {}
@@ -170,11 +188,13 @@ impl Worker {
         if self.polls % POLLS_PER_INJECTOR_LOOK == 0 {
             let waited = shard.ready.pop();
             if waited.is_some() {
+                self.stats.injector_takes += 1;
                 return waited;
             }
         }
         if self.lifo_streak < LIFO_STREAK_MAX && local.has_next.get() {
             self.lifo_streak += 1;
+            self.stats.lifo_hits += 1;
             return local.take_next();
         }
         self.lifo_streak = 0;
@@ -184,9 +204,13 @@ impl Worker {
             0 => pinned.ready.pop_front().or_else(|| ring.pop()),
             _ => ring.pop().or_else(|| pinned.ready.pop_front()),
         };
-        first
-            .or_else(|| shard.ready.pop_into(ring, Ring::CAPACITY / 2))
-            .or_else(|| local.take_next())
+        let stats = &mut self.stats;
+        let injected = || {
+            let task = shard.ready.pop_into(ring, Ring::CAPACITY / 2)?;
+            stats.injector_takes += 1;
+            Some(task)
+        };
+        first.or_else(injected).or_else(|| local.take_next())
     }
 
     /// Sorts what came in for this thread alone into its lanes.
@@ -243,6 +267,7 @@ impl Worker {
         // Whoever had something is likely to have more.
         let (victim, task) = found?;
         self.victim = victim;
+        self.stats.steals += 1;
         Some(task)
     }
 
