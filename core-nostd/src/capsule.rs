@@ -206,7 +206,8 @@ where
         }
         if this.stage == Stage::UnderWay {
             this.stage = Stage::Waiting;
-            this.cx.wait_started(&this.object.0);
+            this.cx
+                .wait_started(&this.object.0, crate::wait::WaitKind::Io);
         } else if !mutant!(CapsuleDeaf) {
             // After the step: what the host has done wins over a late cancel.
             if let Err(cancelled) = this.cx.poll_cancelled() {

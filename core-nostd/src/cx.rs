@@ -14,6 +14,7 @@ use core::task::{Context, Poll};
 use crate::budget::Budget;
 use crate::cancel::{CancelReason, Cancelled};
 use crate::error::{CapabilityDenied, Error, SpawnError, TaskError};
+use crate::inspect::Registry;
 use crate::mutants::mutant;
 use crate::object::ObjectId;
 use crate::obligation::{Entry, ObligationKind, ObligationToken};
@@ -26,6 +27,7 @@ use crate::scope::Scope;
 use crate::task::{Phase, TaskRef};
 use crate::time::Time;
 use crate::trace::EventKind;
+use crate::wait::WaitKind;
 
 /// The untyped half of a [`Cx`]: what every wait takes.
 ///
@@ -316,6 +318,7 @@ impl CxBase {
             since: region.kernel.now(),
         };
         let id = region.enter_obligation(entry)?;
+        self.registry().owns(&self.task, entry.path);
         Some(ObligationToken::new(Arc::clone(region), id))
     }
 
@@ -376,11 +379,18 @@ impl CxBase {
             .emit(kind, self.task.path, name, || arg);
     }
 
-    pub(crate) fn wait_started(&self, id: &ObjectId) {
+    pub(crate) fn wait_started(&self, id: &ObjectId, kind: WaitKind) {
+        self.registry().waits(&self.task, kind, id);
         self.touch(EventKind::WaitStarted, id, 0);
     }
 
+    /// What the runtime remembers for its dumps.
+    fn registry(&self) -> &Registry {
+        &self.task.region.kernel.inspect
+    }
+
     pub(crate) fn wait_ended(&self, id: &ObjectId, granted: bool) {
+        self.registry().waited(&self.task, id);
         self.touch(EventKind::WaitEnded, id, u64::from(granted));
     }
 
@@ -392,6 +402,7 @@ impl CxBase {
     #[inline]
     pub(crate) fn permit_reserved(&self, id: &ObjectId, kind: ObligationKind) {
         self.task.permit_add();
+        self.registry().holds(&self.task, kind, id);
         self.touch(EventKind::Reserved, id, kind as u64);
     }
 
@@ -399,6 +410,7 @@ impl CxBase {
     #[inline]
     pub(crate) fn permit_resolved(&self, id: &ObjectId, kind: ObligationKind, committed: bool) {
         self.task.permit_drop();
+        self.registry().held(&self.task, kind, id);
         let event = if committed {
             EventKind::Committed
         } else {

@@ -250,6 +250,11 @@ impl Driver {
         Ok(MainTask { task })
     }
 
+    #[cfg(feature = "inspect")]
+    pub(crate) fn kernel(&self) -> &Arc<Kernel> {
+        &self.kernel
+    }
+
     /// Asks the root region, hence every task, to stop (R-CAN-7). Idempotent.
     pub fn request_shutdown(&self) {
         self.root

@@ -12,7 +12,8 @@ pub(crate) const THREADS: bool = cfg!(any(feature = "threads", loom));
 ///
 /// # Obligations
 /// - `schedule` is infallible: it may not refuse, block, allocate or poll inline. The storage for
-///   every admitted task is its own queue link ([`queue`](crate::queue)), so no queue can overflow.
+///   every admitted task is its own queue link ([`queue`](crate::queue)), so no queue can overflow. An
+///   executor that needs memory for tasks with a deadline has it from `admit_timed` on.
 /// - Every scheduled task is handed to [`Driver::run`](crate::Driver::run) (or a worker's) eventually, by *any* call
 ///   that drives: a queue that only one kind of driver looks at loses work.
 /// - Both methods may be called from any thread and from within a poll, also after the driver is
@@ -29,6 +30,21 @@ pub trait Executor: Send + Sync {
 
     /// How many tasks may be live at once: the admission limit.
     fn capacity(&self) -> usize;
+
+    /// Makes room for one more task that has a deadline, on the way of its spawn and on the spawning thread: from here
+    /// on it can always be queued. `is_pinned`: only the [`Driver`](crate::Driver)'s own thread may poll it.
+    ///
+    /// `false`: there is no memory, and the spawn is refused. Executors whose timed lane needs none keep the default.
+    fn admit_timed(&self, is_pinned: bool) -> bool {
+        let _ = is_pinned;
+        true
+    }
+
+    /// A task that [`admit_timed`](Self::admit_timed) made room for has ended, or there was no memory for the task
+    /// itself. It is in no queue.
+    fn release_timed(&self, is_pinned: bool) {
+        let _ = is_pinned;
+    }
 
     /// How many threads drive: the one of the [`Driver`](crate::Driver), and those of its
     /// [`Worker`](crate::Worker)s. Constant. More than one takes the feature `threads`.

@@ -15,6 +15,7 @@ use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind, CleanupBudgets};
 use crate::capacity::Capacity;
 use crate::diagnostic::Diagnostic;
 use crate::executor::{Executor, THREADS};
+use crate::inspect::Registry;
 use crate::mutants::mutant;
 use crate::path::PathId;
 use crate::platform::Platform;
@@ -23,7 +24,7 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, Name};
 use crate::task::{self, Runnable, TaskRef};
 use crate::time::Time;
-use crate::timer::{Fired, TimerClass, TimerKey, Timers};
+use crate::timer::{Fired, TimerClaim, TimerClass, TimerKey, Timers};
 use crate::trace::{EventKind, Sink};
 
 /// What happens when an obligation is never resolved.
@@ -63,6 +64,10 @@ pub struct Config {
     /// How late timers may fire so that several do so in one wake-up of a driver that sleeps; counts as the power of
     /// two nanoseconds below. Zero, the default: none is late on purpose. A driver that is awake fires them in time.
     pub timer_slack: Duration,
+    /// Whether the runtime remembers what its [`Dump`](crate::Dump)s tell: a record of each live task, made and changed
+    /// under a lock of its own. Spawns then need memory that they cannot be refused for.
+    #[cfg(feature = "inspect")]
+    pub inspect: bool,
     /// What the root region holds; see [`grant`](Self::grant).
     pub(crate) capabilities: Arc<Capabilities>,
 }
@@ -89,6 +94,8 @@ impl Default for Config {
             check_foreign_cx: cfg!(debug_assertions),
             timer_tick: Duration::from_micros(1),
             timer_slack: Duration::ZERO,
+            #[cfg(feature = "inspect")]
+            inspect: false,
             capabilities: Arc::new(Capabilities::root()),
         }
     }
@@ -132,6 +139,7 @@ pub(crate) struct Kernel {
     timers: Timers<TimerAction>,
     capacity: Capacity,
     pub(crate) stats: Counters,
+    pub(crate) inspect: Registry,
     seed: u64,
     /// The path of the task that each driver polls; kept up only while events are recorded.
     polling: Box<[Name]>,
@@ -181,6 +189,7 @@ impl Kernel {
             dead: AtomicBool::new(false),
             swept: Mutex::new(None),
             stats: Counters::default(),
+            inspect: Registry::new(&config),
             platform,
             executor,
             config,
@@ -305,6 +314,16 @@ impl Kernel {
         self.capacity.release(|| self.driver());
     }
 
+    /// Makes room in the executor for a task with a deadline. `false`: there is no memory for it.
+    #[must_use]
+    pub(crate) fn admit_timed(&self, is_pinned: bool) -> bool {
+        self.executor.admit_timed(is_pinned)
+    }
+
+    pub(crate) fn release_timed(&self, is_pinned: bool) {
+        self.executor.release_timed(is_pinned);
+    }
+
     // ------------------------------------------------------------ sweep
 
     /// The driver is gone: from here on, regions that lose their future are swept, not adopted.
@@ -363,7 +382,10 @@ impl Kernel {
     }
 
     fn insert_timer(&self, deadline: Time, class: TimerClass, action: TimerAction) -> TimerKey {
-        let (key, is_nearest) = self.timers.insert(self.driver(), deadline, class, action);
+        self.filed(self.timers.insert(self.driver(), deadline, class, action))
+    }
+
+    fn filed(&self, (key, is_nearest): (TimerKey, bool)) -> TimerKey {
         if is_nearest {
             self.executor.interrupt();
         }
@@ -384,11 +406,21 @@ impl Kernel {
         self.insert_timer(deadline, TimerClass::Cancel, action)
     }
 
-    pub(crate) fn insert_task_deadline(&self, deadline: Time, task: TaskRef) -> TimerKey {
-        self.insert_timer(
-            deadline,
-            TimerClass::Cancel,
-            TimerAction::TaskDeadline(task),
+    /// A place for a timer, to be filled at once. `None`: there is no memory for it.
+    pub(crate) fn claim_timer(&self, deadline: Time) -> Option<TimerClaim> {
+        self.timers.claim(self.driver(), deadline)
+    }
+
+    pub(crate) fn fill_task_deadline(
+        &self,
+        claimed: TimerClaim,
+        deadline: Time,
+        task: TaskRef,
+    ) -> TimerKey {
+        let action = TimerAction::TaskDeadline(task);
+        self.filed(
+            self.timers
+                .fill(claimed, deadline, TimerClass::Cancel, action),
         )
     }
 

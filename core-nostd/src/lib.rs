@@ -15,6 +15,7 @@
 //!
 //! # Features
 //! - `trace` (default): trace events, for sinks and the lab.
+//! - `inspect`: dumps of what every task does and waits for, once switched on in the [`Config`].
 //! - `parking_lot` (default): locks for hosts with threads.
 //! - `critical-section`: locks for bare metal.
 
@@ -53,6 +54,11 @@ mod driver;
 mod fiber;
 mod finalize;
 mod foreign;
+#[cfg(feature = "inspect")]
+mod inspect;
+#[cfg(not(feature = "inspect"))]
+#[path = "inspect/off.rs"]
+mod inspect;
 mod kernel;
 pub mod lanes;
 #[cfg_attr(asupersync_mutants, doc(hidden))]
@@ -87,6 +93,11 @@ pub use error::{
 pub use executor::Executor;
 pub use fiber::Either;
 pub use fingerprint::Fingerprint;
+#[cfg(feature = "inspect")]
+pub use inspect::{
+    Activity, Blocked, BlockedStep, CancelStory, Dump, Held, Inspector, Leak, LeakStory, Owned,
+    RegionDump, TaskDump, Wait,
+};
 pub use kernel::{Config, LeakResponse, Stats};
 pub use obligation::{ObligationKind, ObligationToken};
 pub use outcome::{ChildEnded, Outcome, PanicPayload, Severity};
@@ -101,6 +112,8 @@ pub use task::run::Ran;
 pub use task::{LocalTask, Phase, Runnable, Task};
 pub use time::Time;
 pub use timer::{Alarm, Clock, Interval, MissedTicks};
+#[cfg(feature = "inspect")]
+pub use wait::WaitKind;
 
 /// Protocols that the loom models drive directly. Not part of the API.
 #[doc(hidden)]

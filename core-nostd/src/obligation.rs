@@ -128,6 +128,12 @@ impl Ledger {
         })
     }
 
+    /// What is open.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        self.slots.iter().filter_map(|slot| slot.entry).collect()
+    }
+
     pub(crate) fn contains(&self, id: ObligationId) -> bool {
         self.slots
             .get(id.slot as usize)

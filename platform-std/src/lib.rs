@@ -83,12 +83,12 @@ mod unsupported;
 
 /// The network types: sockets, their errors, and the capability that a runtime grants to its root region.
 pub use asupersync_io as io;
-pub use asupersync_work_stealing::StartError;
+pub use asupersync_work_stealing::{DriverStats, StartError};
 pub use blocking::{
     Blocking, BlockingBuilder, BlockingError, BlockingOptions, BlockingStats, CancelFlag,
     ThreadBody, spawn_blocking, spawn_blocking_with,
 };
 pub use platform::StdPlatform;
 pub use reactor::{Reactor, ReactorStats};
-pub use runtime::{Builder, Runtime};
+pub use runtime::{Builder, Runtime, RuntimeStats};
 pub use unsupported::Unsupported;

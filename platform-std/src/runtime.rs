@@ -5,9 +5,11 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use asupersync_core::trace::{Sink, TraceSink};
-use asupersync_core::{Config, Error, LocalRegion, Platform, Spawner, Stats, TaskError};
+use asupersync_core::{
+    Config, Dump, Error, Inspector, LocalRegion, Platform, Spawner, Stats, TaskError,
+};
 use asupersync_local::{LocalDriver, Turn};
-use asupersync_work_stealing::{Host, Pool, Rest, Settings, StartError};
+use asupersync_work_stealing::{DriverStats, Host, Pool, Rest, Settings, StartError};
 
 use crate::blocking::{BlockingBuilder, BlockingStats};
 use crate::platform::StdPlatform;
@@ -25,6 +27,20 @@ pub struct Runtime {
     engine: Engine,
     platform: Arc<StdPlatform>,
     services: Services,
+}
+
+/// All the numbers of a [`Runtime`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RuntimeStats {
+    /// The kernel's.
+    pub kernel: Stats,
+    /// Those of each driver of several: the workers, then the thread of the runtime. Empty where there is only one.
+    pub drivers: Vec<DriverStats>,
+    /// Those of its I/O.
+    pub io: ReactorStats,
+    /// Those of the blocking pool, if there is one.
+    pub blocking: Option<BlockingStats>,
 }
 
 /// How many polls pass between two looks at the I/O events while there is always something to poll.
@@ -120,6 +136,62 @@ impl Runtime {
         match &self.engine {
             Engine::One(driver) => driver.stats(),
             Engine::Many(pool) => pool.stats(),
+        }
+    }
+
+    /// All the numbers of the runtime at once.
+    ///
+    /// ```
+    /// use asupersync_core::LocalRegion;
+    /// use asupersync_std::Runtime;
+    ///
+    /// let mut runtime = Runtime::builder().workers(1).build()?;
+    /// runtime.block_on(async |_region: &LocalRegion| Ok(()))?;
+    /// let snapshot = runtime.snapshot();
+    /// assert_eq!((snapshot.kernel.live, snapshot.drivers.len()), (0, 2));
+    /// # Ok::<(), asupersync_core::Error>(())
+    /// ```
+    pub fn snapshot(&self) -> RuntimeStats {
+        RuntimeStats {
+            kernel: self.stats(),
+            drivers: match &self.engine {
+                Engine::One(_) => Vec::new(),
+                Engine::Many(pool) => pool.driver_stats(),
+            },
+            io: self.io_stats(),
+            blocking: self.blocking_stats(),
+        }
+    }
+
+    /// What every task does and waits for now, without polling any. `None` unless
+    /// [`Config::inspect`](asupersync_core::Config::inspect) is on.
+    ///
+    /// ```
+    /// use asupersync_core::{Config, LocalRegion, TaskOptions};
+    /// use asupersync_std::Runtime;
+    ///
+    /// let mut config = Config::default();
+    /// config.inspect = true;
+    /// let mut runtime = Runtime::builder().config(config).on_one_thread();
+    /// let inspector = runtime.inspector();
+    /// runtime.block_on(async |region: &LocalRegion| {
+    ///     let options = TaskOptions::new().name("worker");
+    ///     let worker = region.spawn_with(options, async |cx| Ok(cx.yield_now().await?))?;
+    ///     let dump = inspector.dump().expect("it is switched on");
+    ///     assert_eq!(dump.tasks[1].name, Some("worker"));
+    ///     worker.join(region).await
+    /// })?;
+    /// # Ok::<(), asupersync_core::Error>(())
+    /// ```
+    pub fn dump(&self) -> Option<Dump> {
+        self.inspector().dump()
+    }
+
+    /// Takes dumps from any thread.
+    pub fn inspector(&self) -> Inspector {
+        match &self.engine {
+            Engine::One(driver) => driver.inspector(),
+            Engine::Many(pool) => pool.inspector(),
         }
     }
 

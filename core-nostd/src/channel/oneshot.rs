@@ -176,7 +176,8 @@ impl<T, const FILLS: bool> Future for OtherSettled<'_, T, FILLS> {
         }
         if !this.waiting {
             this.waiting = true;
-            this.cx.wait_started(this.end.object());
+            this.cx
+                .wait_started(this.end.object(), crate::wait::WaitKind::Oneshot);
         }
         Poll::Pending
     }

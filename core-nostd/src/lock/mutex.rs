@@ -15,7 +15,7 @@ use crate::cancel::Cancelled;
 use crate::cx::CxBase;
 use crate::object::ObjectId;
 use crate::sync;
-use crate::wait::{Acquire, Gate, Permits, Refusal, WAITERS_MAX};
+use crate::wait::{Acquire, Gate, Permits, Refusal, WAITERS_MAX, WaitKind};
 use alloc::boxed::Box;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
@@ -111,6 +111,7 @@ impl<T> fmt::Debug for Mutex<T> {
 }
 
 impl<T> Gate for Mutex<T> {
+    const WAIT: WaitKind = WaitKind::Lock;
     type State = State<T>;
     type Ask = ();
     /// Always `Some`: who has the unit finds the value.

@@ -7,7 +7,9 @@ use crate::cancel::Cancelled;
 use crate::cx::CxBase;
 use crate::object::ObjectId;
 use crate::sync::Mutex;
-use crate::wait::{Acquire, Gate, Grant, Permits, Refusal, Shut, WAITERS_MAX, WakeBatch, release};
+use crate::wait::{
+    Acquire, Gate, Grant, Permits, Refusal, Shut, WAITERS_MAX, WaitKind, WakeBatch, release,
+};
 use core::fmt;
 use core::future::Future;
 use core::ops::DerefMut;
@@ -125,6 +127,7 @@ impl fmt::Debug for Notify {
 }
 
 impl Gate for Notify {
+    const WAIT: WaitKind = WaitKind::Notify;
     type State = State;
     /// The rounds that the waiter knows of.
     type Ask = u64;

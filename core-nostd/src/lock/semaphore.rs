@@ -8,7 +8,9 @@ use crate::cx::CxBase;
 use crate::object::ObjectId;
 use crate::obligation::{ObligationKind, ObligationToken};
 use crate::sync::Mutex;
-use crate::wait::{self, Acquire, Gate, Permits, Refusal, Shut, WAITERS_MAX, op_error, release};
+use crate::wait::{
+    self, Acquire, Gate, Permits, Refusal, Shut, WAITERS_MAX, WaitKind, op_error, release,
+};
 use alloc::sync::Arc;
 use core::fmt;
 use core::ops::DerefMut;
@@ -205,6 +207,7 @@ impl fmt::Debug for Semaphore {
 }
 
 impl Gate for Semaphore {
+    const WAIT: WaitKind = WaitKind::Semaphore;
     type State = State;
     type Ask = u32;
     type Taken = ();

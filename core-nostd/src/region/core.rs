@@ -116,7 +116,7 @@ impl RegionCore {
         settings: super::Settings,
     ) -> Arc<Self> {
         let gate = Gate::new(kernel.drivers());
-        Arc::new(Self {
+        let region = Arc::new(Self {
             kernel,
             path,
             parent: Mutex::new(parent),
@@ -129,7 +129,21 @@ impl RegionCore {
             capabilities: settings.capabilities,
             ordinal: AtomicU32::new(0),
             inner: Mutex::new(Inner::default()),
-        })
+        });
+        region.kernel.inspect.opened(&region);
+        region
+    }
+
+    /// The task that hosts it, and what is in its ledger.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn inside(&self) -> (Option<PathId>, alloc::vec::Vec<Entry>) {
+        let inner = self.inner.lock();
+        let host = inner.host.as_ref().map(|host| host.path);
+        let ledger = inner.ledger.as_ref();
+        (
+            host,
+            ledger.map(|ledger| ledger.entries()).unwrap_or_default(),
+        )
     }
 
     pub(crate) fn parent(&self) -> Option<Arc<RegionCore>> {
@@ -444,6 +458,7 @@ impl RegionCore {
         let Some(entry) = resolved else {
             return false;
         };
+        self.kernel.inspect.owned(entry.path);
         let emptied = inner.open_obligations() == 0;
         drop(inner);
         let kind = if committed {
@@ -475,6 +490,7 @@ impl RegionCore {
                 .emit(EventKind::Leaked, entry.task, entry.path.as_u64(), || {
                     entry.kind as u64
                 });
+            self.kernel.inspect.leaked_token(self, &entry);
             let age = self.kernel.now().saturating_since(entry.since);
             self.leaked(entry.task, entry.kind, 1, Some(age));
         }
@@ -494,6 +510,7 @@ impl RegionCore {
         let counter = &self.kernel.stats.abandoned;
         counter.fetch_add(entries.len(), Ordering::Relaxed);
         for entry in entries {
+            self.kernel.inspect.owned(entry.path);
             self.kernel
                 .emit(EventKind::Revoked, entry.task, entry.path.as_u64(), || {
                     entry.kind as u64
@@ -514,6 +531,7 @@ impl RegionCore {
             .emit(EventKind::Leaked, task, task.as_u64(), || {
                 ObligationKind::SendPermit as u64
             });
+        self.kernel.inspect.leaked_permits(self, task, count);
         self.leaked(task, ObligationKind::SendPermit, u64::from(count), None);
     }
 
@@ -548,6 +566,7 @@ impl RegionCore {
     /// Nothing is left: the end of the region.
     pub(crate) fn closed(&self) {
         self.advance(RegionState::Closed);
+        self.kernel.inspect.closed(self.path);
         let mut inner = self.inner.lock();
         let timers = &[inner.deadline_timer.take(), inner.force_timer.take()];
         let (host, closer) = (inner.host.take(), inner.closer.take());

@@ -15,6 +15,7 @@ use super::{Region, RegionOptions};
 use crate::cancel::{CancelKind, Cancelled};
 use crate::cx::{Cx, CxBase};
 use crate::error::{Never, SpawnError, TaskError};
+use crate::inspect::{Site, WaitSlot};
 use crate::mutants::mutant;
 use crate::outcome::ChildEnded;
 use crate::path::PathId;
@@ -59,7 +60,16 @@ where
     };
     drop(handle);
     let mut closing = open.close();
-    poll_fn(|waker| open.poll_close(&mut closing, waker)).await;
+    let mut waiting = WaitSlot::of(cx);
+    poll_fn(|waker| {
+        let polled = open.poll_close(&mut closing, waker);
+        if polled.is_pending() {
+            waiting.closes(open.core.path);
+        }
+        polled
+    })
+    .await;
+    drop(waiting);
     let mut ending = open.core.take_ending();
     finish(open.outcome(end, &mut ending), ending)
 }
@@ -328,7 +338,7 @@ fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
     );
     let orphan = Orphan(Arc::clone(core));
     let path: PathId = core.path;
-    let closer = run::spawn(with, move |task| {
+    let make = move |task| {
         let cx = CxBase::new(task, None);
         async move {
             let core = &orphan.0;
@@ -340,8 +350,8 @@ fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
             drop(scope);
             Ok::<(), Never>(())
         }
-    });
-    if closer.is_err() {
+    };
+    if run::spawn(with, None, Site::NOWHERE, make).is_err() {
         panic!("no memory for the task that closes a region whose future was dropped");
     }
 }

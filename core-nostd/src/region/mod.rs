@@ -1,10 +1,11 @@
 //! Regions: every task has one, and a region ends only when everything inside it has ended.
 //!
-//! Owns the tree of ownership and its life: `core` (shared state), `gate` (admission and last-out),
-//! `inline` (the body that runs inside a task), `closing` (the order in which a region ends), `report`
-//! (policy and outcome), `capability` (what code inside may do). Here are the handles that users
-//! hold, and admission.
+//! Owns the tree of ownership and its life: `core` (shared state), `gate` (who is inside, and who was the last to
+//! leave), `admission` (how a task gets its place), `inline` (the body that runs inside a task), `closing` (the order in
+//! which a region ends), `report` (policy and outcome), `capability` (what code inside may do). Here are the handles
+//! that users hold.
 
+mod admission;
 mod capability;
 mod closing;
 mod core;
@@ -21,18 +22,21 @@ use alloc::sync::Arc;
 
 use crate::budget::Budget;
 use crate::cancel::{CancelKind, CancelReason};
-use crate::cx::{Cx, CxBase, LocalCx};
+use crate::cx::{Cx, LocalCx};
 use crate::error::{Error, SpawnError, TaskError};
+use crate::inspect::Site;
 use crate::kernel::{Kernel, LeakResponse};
 use crate::mutants::mutant;
 use crate::path::PathId;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::task::run;
-use crate::task::{BACKGROUND, Construction, LOCAL, LocalTask, TIMED, Task, TaskRef};
+use crate::task::{BACKGROUND, LOCAL, LocalTask, Task, TaskRef};
 use crate::trace::EventKind;
 
 pub(crate) use self::core::RegionCore;
 pub use self::core::RegionState;
+pub(crate) use admission::Birth;
+use admission::{Admission, FOREGROUND, Limit, inherit, limit};
 pub(crate) use capability::{Capabilities, Own, hash_name};
 pub use capability::{Capability, Entropy, Io, Spawn, Timing, Tracing};
 pub(crate) use closing::settle_obligations;
@@ -245,19 +249,21 @@ impl<E: TaskError> Region<E> {
     /// [`SpawnError::RegionClosed`] if the region no longer admits (it was cancelled, or its body
     /// has returned); [`SpawnError::AtCapacity`] if the runtime holds as many tasks as it may, or there is
     /// no memory for one more; [`SpawnError::Denied`] without the capability [`Spawn`]. In each case `f` is dropped uncalled.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn<T, F, Fut>(&self, f: F) -> Result<Task<T, E>, SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_as(&TaskOptions::DEFAULT, f)
+        self.spawn_as(&TaskOptions::DEFAULT, inherit, f)
     }
 
     /// [`spawn`](Self::spawn) with a name or limits.
     ///
     /// # Errors
     /// As [`spawn`](Self::spawn).
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn_with<T, F, Fut>(
         &self,
         options: TaskOptions,
@@ -268,17 +274,23 @@ impl<E: TaskError> Region<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_as(&options, f)
+        self.spawn_as(&options, limit, f)
     }
 
-    fn spawn_as<T, F, Fut>(&self, options: &TaskOptions, f: F) -> Result<Task<T, E>, SpawnError>
+    #[cfg_attr(feature = "inspect", track_caller)]
+    fn spawn_as<T, F, Fut>(
+        &self,
+        options: &TaskOptions,
+        limit: Limit,
+        f: F,
+    ) -> Result<Task<T, E>, SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
         self.cx.assert_own();
         let admitted = Admission::ask(&self.core, FOREGROUND)?;
-        admitted.spawn(self.cx.next_path(), options, f)
+        admitted.spawn(self.cx.next_path(), options, limit, Site::caller(), f)
     }
 
     /// Spawns a child that is cancelled with [`CancelKind::ScopeDone`] once the body has returned and
@@ -286,6 +298,7 @@ impl<E: TaskError> Region<E> {
     ///
     /// # Errors
     /// As [`spawn`](Self::spawn).
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn_background<F, Fut>(&self, f: F) -> Result<(), SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
@@ -293,7 +306,13 @@ impl<E: TaskError> Region<E> {
     {
         self.cx.assert_own();
         let admitted = Admission::ask(&self.core, BACKGROUND)?;
-        drop(admitted.spawn(self.cx.next_path(), &TaskOptions::DEFAULT, f)?);
+        drop(admitted.spawn(
+            self.cx.next_path(),
+            &TaskOptions::DEFAULT,
+            inherit,
+            Site::caller(),
+            f,
+        )?);
         Ok(())
     }
 
@@ -377,19 +396,21 @@ impl<E: TaskError> Spawner<E> {
     ///
     /// # Errors
     /// As [`Region::spawn`].
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn<T, F, Fut>(&self, f: F) -> Result<Task<T, E>, SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_as(&TaskOptions::DEFAULT, f)
+        self.spawn_as(&TaskOptions::DEFAULT, inherit, f)
     }
 
     /// [`spawn`](Self::spawn) with a name or limits.
     ///
     /// # Errors
     /// As [`Region::spawn`].
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn_with<T, F, Fut>(
         &self,
         options: TaskOptions,
@@ -400,29 +421,42 @@ impl<E: TaskError> Spawner<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_as(&options, f)
+        self.spawn_as(&options, limit, f)
     }
 
-    fn spawn_as<T, F, Fut>(&self, options: &TaskOptions, f: F) -> Result<Task<T, E>, SpawnError>
+    #[cfg_attr(feature = "inspect", track_caller)]
+    fn spawn_as<T, F, Fut>(
+        &self,
+        options: &TaskOptions,
+        limit: Limit,
+        f: F,
+    ) -> Result<Task<T, E>, SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
         let admitted = Admission::ask(&self.core, FOREGROUND)?;
-        admitted.spawn(self.next_path(), options, f)
+        admitted.spawn(self.next_path(), options, limit, Site::caller(), f)
     }
 
     /// Spawns a background child; see [`Region::spawn_background`].
     ///
     /// # Errors
     /// As [`Region::spawn`].
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn_background<F, Fut>(&self, f: F) -> Result<(), SpawnError>
     where
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
         let admitted = Admission::ask(&self.core, BACKGROUND)?;
-        drop(admitted.spawn(self.next_path(), &TaskOptions::DEFAULT, f)?);
+        drop(admitted.spawn(
+            self.next_path(),
+            &TaskOptions::DEFAULT,
+            inherit,
+            Site::caller(),
+            f,
+        )?);
         Ok(())
     }
 
@@ -482,6 +516,7 @@ impl<E: TaskError> LocalRegion<E> {
     ///
     /// # Errors
     /// As [`Region::spawn`].
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn_local<T, F, Fut>(&self, f: F) -> Result<LocalTask<T, E>, SpawnError>
     where
         F: FnOnce(LocalCx<E>) -> Fut + 'static,
@@ -506,6 +541,7 @@ impl<E: TaskError> LocalRegion<E> {
 }
 
 /// Spawns a task that stays on the driving thread. The caller is on it.
+#[cfg_attr(feature = "inspect", track_caller)]
 pub(crate) fn spawn_local_in<T, E, F, Fut>(
     core: &Arc<RegionCore>,
     path: PathId,
@@ -517,107 +553,10 @@ where
     Fut: Future<Output = Result<T, E>>,
 {
     let admitted = Admission::ask(core, LOCAL)?;
-    let task = admitted.spawn(path, &TaskOptions::DEFAULT, |cx| f(LocalCx::new(cx)))?;
+    let task = admitted.spawn(path, &TaskOptions::DEFAULT, inherit, Site::caller(), |cx| {
+        f(LocalCx::new(cx))
+    })?;
     Ok(run::local(task))
-}
-
-/// A place in a region and in the runtime, to be filled by a task at once.
-struct Admission<'a> {
-    core: &'a Arc<RegionCore>,
-    /// [`BACKGROUND`], [`LOCAL`], or neither.
-    place: u16,
-}
-
-/// A foreground child that may be polled on any thread.
-const FOREGROUND: u16 = 0;
-
-impl<'a> Admission<'a> {
-    #[inline]
-    fn ask(core: &'a Arc<RegionCore>, place: u16) -> Result<Self, SpawnError> {
-        let may = core.capabilities.check(Own::Spawn);
-        may.map_err(SpawnError::Denied)?;
-        let background = place & BACKGROUND != 0;
-        if !core.gate.enter(background, || core.kernel.driver()) {
-            return Err(SpawnError::RegionClosed);
-        }
-        if !core.kernel.admit() {
-            core.exit(background);
-            return Err(SpawnError::AtCapacity);
-        }
-        Ok(Self { core, place })
-    }
-
-    fn spawn<T, E, Fut>(
-        self,
-        path: PathId,
-        options: &TaskOptions,
-        make: impl FnOnce(Cx<E>) -> Fut,
-    ) -> Result<Task<T, E>, SpawnError>
-    where
-        Fut: Future<Output = Result<T, E>>,
-        E: TaskError,
-    {
-        let budget = self.core.budget.meet(options.budget);
-        let with = self.construction(path, &budget);
-        let spawned = run::spawn(with, |task| {
-            born(&task, options, &budget);
-            make(Cx::new(CxBase::new(task, None)))
-        });
-        spawned.map_err(|make| {
-            self.give_back();
-            // Last: what the closure holds may panic in its drop.
-            drop(make);
-            SpawnError::AtCapacity
-        })
-    }
-
-    fn construction(&self, path: PathId, budget: &Budget) -> Construction {
-        let timed = if budget.deadline.is_some() { TIMED } else { 0 };
-        Construction {
-            region: Arc::clone(self.core),
-            path,
-            flags: self.place | timed,
-            priority: budget.priority,
-        }
-    }
-
-    /// The place stays empty.
-    fn give_back(&self) {
-        self.core.kernel.release_admission();
-        self.core.exit(self.place & BACKGROUND != 0);
-    }
-}
-
-/// The task has its cell, and its closure is called next.
-fn born(task: &TaskRef, options: &TaskOptions, budget: &Budget) {
-    let region = &task.region;
-    region.kernel.emit(
-        EventKind::TaskSpawned,
-        region.kernel.polling(),
-        task.path.as_u64(),
-        || region.path.as_u64(),
-    );
-    limit(task, options, budget);
-}
-
-/// Notes what is the task's own: a name, a deadline nearer than the region's, a cost quota.
-#[inline]
-fn limit(task: &TaskRef, options: &TaskOptions, budget: &Budget) {
-    let own_deadline = budget.deadline.filter(|_| {
-        options.budget.deadline.is_some() && budget.deadline != task.region.budget.deadline
-    });
-    if budget.poll_quota != u32::MAX {
-        task.limit_polls(budget.poll_quota);
-    }
-    if options.name.is_none() && own_deadline.is_none() && budget.cost_quota.is_none() {
-        return;
-    }
-    let timer = own_deadline.map(|at| task.region.kernel.insert_task_deadline(at, task.clone()));
-    let mut limits = task.cold().limits.lock();
-    limits.name = options.name;
-    limits.deadline = own_deadline;
-    limits.cost_left = budget.cost_quota;
-    limits.deadline_timer = timer;
 }
 
 /// Asks one task to stop (R-CAN-1); the rest of its region runs on.

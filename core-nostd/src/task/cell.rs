@@ -226,6 +226,22 @@ impl Header {
         }
     }
 
+    /// What it was named when it was spawned.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        self.cold_if_any().and_then(|cold| cold.limits.lock().name)
+    }
+
+    #[cfg(feature = "inspect")]
+    pub(crate) fn is_background(&self) -> bool {
+        self.has(BACKGROUND)
+    }
+
+    #[cfg(feature = "inspect")]
+    pub(crate) fn activity(&self) -> crate::inspect::Activity {
+        self.state.load().activity()
+    }
+
     #[inline]
     pub(crate) fn is_done(&self) -> bool {
         self.state.load().is_done()
@@ -295,6 +311,21 @@ impl Header {
     /// The cold part, made on first use.
     pub(crate) fn cold(&self) -> &Cold {
         self.cold.get_or_init(|| Box::new(Cold::default()))
+    }
+
+    /// [`cold`](Self::cold) for a spawner, which can be refused. `None`: there is no memory.
+    pub(crate) fn try_cold(&self) -> Option<&Cold> {
+        if self.cold.get().is_none() {
+            // By hand, since `Box::new` aborts where memory is out.
+            // SAFETY: the cold part has a size.
+            let memory = unsafe { alloc::alloc::alloc(Layout::new::<Cold>()) }.cast::<Cold>();
+            let memory = NonNull::new(memory)?.as_ptr();
+            // SAFETY: freshly allocated for a value of this type.
+            unsafe { memory.write(Cold::default()) };
+            // SAFETY: the allocator that `Box` uses, with the layout of the value that is in place.
+            let _ = self.cold.set(unsafe { Box::from_raw(memory) });
+        }
+        self.cold.get()
     }
 
     #[inline]
@@ -522,7 +553,7 @@ where
     }
 
     /// # Safety
-    /// As for `stage`; the caller dropped the last reference.
+    /// As for `stage`; the caller dropped the last reference, or has not shown the cell to anybody.
     unsafe fn free(header: NonNull<Header>) {
         // SAFETY: the cell is alive until the next statement.
         let linked = unsafe { header.as_ref() }.membership.is_linked();
@@ -579,7 +610,7 @@ pub(super) mod erased {
     }
 
     /// # Safety
-    /// The caller dropped the last reference.
+    /// The caller dropped the last reference, or gives up all of them.
     pub(in crate::task) unsafe fn free(header: NonNull<Header>) {
         // SAFETY: forwarded.
         unsafe { (header.as_ref().vtable.free)(header) }

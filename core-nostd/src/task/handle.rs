@@ -12,6 +12,7 @@ use super::state::JoinAction;
 use crate::cancel::{CancelKind, Cancelled};
 use crate::cx::CxBase;
 use crate::error::TaskError;
+use crate::inspect::WaitSlot;
 use crate::mutants::mutant;
 use crate::outcome::Outcome;
 use crate::path::PathId;
@@ -89,7 +90,15 @@ impl<T, E: TaskError> Task<T, E> {
     /// # Cancel safety
     /// As for [`join`](Self::join).
     pub async fn outcome(mut self, cx: &CxBase) -> Result<Outcome<T, E>, Cancelled> {
-        core::future::poll_fn(|waker| self.poll_outcome(cx, waker)).await
+        let mut waiting = WaitSlot::of(cx);
+        core::future::poll_fn(|waker| {
+            let polled = self.poll_outcome(cx, waker);
+            if polled.is_pending() {
+                waiting.joins(self.path());
+            }
+            polled
+        })
+        .await
     }
 
     /// Like [`outcome`](Self::outcome), but keeps the handle when the waiter is cancelled.
@@ -98,7 +107,15 @@ impl<T, E: TaskError> Task<T, E> {
     /// [`Cancelled`] if the waiter was cancelled while waiting; the handle can be waited on again,
     /// for instance inside a mask.
     pub async fn wait(&mut self, cx: &CxBase) -> Result<Outcome<T, E>, Cancelled> {
-        core::future::poll_fn(|waker| self.poll_outcome(cx, waker)).await
+        let mut waiting = WaitSlot::of(cx);
+        core::future::poll_fn(|waker| {
+            let polled = self.poll_outcome(cx, waker);
+            if polled.is_pending() {
+                waiting.joins(self.path());
+            }
+            polled
+        })
+        .await
     }
 
     fn poll_outcome(

@@ -8,7 +8,7 @@ use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
-use super::cell::{Header, LOCAL, POLLED, TIMED, erased};
+use super::cell::{Header, LOCAL, erased};
 use super::state::WakeAction;
 use crate::lanes::Lane;
 use crate::mutants::mutant;
@@ -139,22 +139,10 @@ impl Runnable {
         self.header().deadline()
     }
 
-    /// Whether it has a deadline, its own or its region's.
-    #[inline]
-    pub fn is_timed(&self) -> bool {
-        self.header().has(TIMED)
-    }
-
     /// Whether only the thread of its [`Driver`](crate::Driver) may poll it.
     #[inline]
     pub fn is_pinned(&self) -> bool {
         self.header().has(LOCAL)
-    }
-
-    /// Whether it was never polled: this is its first time in a queue.
-    #[inline]
-    pub fn is_new(&self) -> bool {
-        !self.header().has(POLLED)
     }
 
     /// Its priority; larger is more urgent.

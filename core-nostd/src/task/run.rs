@@ -9,7 +9,8 @@ use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
 use super::cell::{
-    BACKGROUND, CLOSER, Cell, ENDED, Ended, Header, POLLED, QUOTA, WAS_FORCED, YIELDED, erased,
+    BACKGROUND, CLOSER, Cell, ENDED, Ended, Header, LOCAL, POLLED, QUOTA, TIMED, WAS_FORCED,
+    YIELDED, erased,
 };
 use super::handle::{LocalTask, Task};
 use super::reference::{Runnable, TaskRef};
@@ -18,11 +19,12 @@ use super::{Construction, Member, Phase, waker};
 use crate::cancel::{CancelKind, CancelReason};
 use crate::error::TaskError;
 use crate::finalize::Finalizers;
+use crate::inspect::Site;
 use crate::mutants::mutant;
 use crate::outcome::{PanicPayload, Severity};
 use crate::path::PathId;
 use crate::platform::guarded;
-use crate::region::{ChildEnd, RegionCore};
+use crate::region::{Birth, ChildEnd, RegionCore};
 use crate::sync::atomic::Ordering;
 use crate::time::Time;
 use crate::trace::EventKind;
@@ -39,10 +41,16 @@ pub enum Ran {
     Again(Runnable),
 }
 
-/// Makes a task, admitted by the caller, and queues it. `make` turns its context into its future.
+/// Makes a task, admitted by the caller, and queues it. `birth` gives it what is its own, `make` turns its context into
+/// its future.
 ///
-/// `Err`: there is no memory for the task; `make` comes back uncalled.
-pub(crate) fn spawn<F, T, E, M>(with: Construction, make: M) -> Result<Task<T, E>, M>
+/// `Err`: there is no memory for the task, or for what is its own; `make` comes back uncalled.
+pub(crate) fn spawn<F, T, E, M>(
+    with: Construction,
+    birth: Option<&Birth<'_>>,
+    site: Site,
+    make: M,
+) -> Result<Task<T, E>, M>
 where
     M: FnOnce(TaskRef) -> F,
     F: Future<Output = Result<T, E>>,
@@ -51,13 +59,12 @@ where
     let Some(raw) = Cell::<F, T, E>::allocate(with) else {
         return Err(make);
     };
-    // SAFETY: `State::spawning` counted one reference for the handle and one for the `Cx`.
-    let (handle, context) = unsafe {
-        (
-            Task::new::<F>(TaskRef::from_counted(raw)),
-            TaskRef::from_counted(raw),
-        )
+    // SAFETY: nobody else knows the cell yet, and all its references are ours.
+    let Some(context) = (unsafe { begin(raw, birth, site) }) else {
+        return Err(make);
     };
+    // SAFETY: `State::spawning` counted one reference for the handle.
+    let handle = unsafe { Task::new::<F>(TaskRef::from_counted(raw)) };
     let unwinding = FinishOnUnwind(raw);
     let future = make(context);
     core::mem::forget(unwinding);
@@ -66,6 +73,24 @@ where
     // SAFETY: the future is in place, and the spawner lets go of the cell.
     unsafe { queue_first(raw) };
     Ok(handle)
+}
+
+/// Gives a new task what is its own, and the caller the reference of its `Cx`. `None`: there is no memory for it, and
+/// the cell is gone.
+///
+/// # Safety
+/// The cell was allocated by the caller, who has not used any of its references.
+unsafe fn begin(raw: NonNull<Header>, birth: Option<&Birth<'_>>, site: Site) -> Option<TaskRef> {
+    // SAFETY: `State::spawning` counted one reference for the `Cx`.
+    let context = unsafe { TaskRef::from_counted(raw) };
+    if birth.is_none_or(|birth| birth.take_place(&context)) {
+        context.region.kernel.inspect.spawned(&context, site);
+        return Some(context);
+    }
+    core::mem::forget(context);
+    // SAFETY: no reference is used from here on.
+    unsafe { erased::free(raw) };
+    None
 }
 
 /// # Safety
@@ -290,6 +315,7 @@ fn complete(raw: NonNull<Header>) -> Ran {
     let forced = task.has(WAS_FORCED);
     let unpolled = !task.has(POLLED);
     enter_phase(&task, Phase::Done);
+    kernel.inspect.ended(task.path);
     kernel.emit(EventKind::TaskDone, task.path, region.path.as_u64(), || {
         summary.severity as u64 | u64::from(forced) << 8 | u64::from(unpolled) << 9
     });
@@ -338,6 +364,9 @@ fn complete(raw: NonNull<Header>) -> Ran {
         if let Some(waker) = unsafe { erased::join_waker(raw) }.take() {
             kernel.wake(waker);
         }
+    }
+    if task.has(TIMED) {
+        kernel.release_timed(task.has(LOCAL));
     }
     kernel.release_admission();
     region.exit(background);

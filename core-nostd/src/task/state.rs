@@ -109,6 +109,16 @@ impl Snapshot {
     pub fn would_remember(self) -> bool {
         self.0 & (POLLING | SCHEDULED) == POLLING
     }
+    /// What a dump says of it.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn activity(self) -> crate::inspect::Activity {
+        use crate::inspect::Activity;
+        match self.0 {
+            flags if flags & POLLING != 0 => Activity::Polled,
+            flags if flags & SCHEDULED != 0 => Activity::Runnable,
+            _ => Activity::Waits,
+        }
+    }
     /// The outcome is stored.
     pub fn is_done(self) -> bool {
         self.0 & DONE != 0

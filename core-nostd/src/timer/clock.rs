@@ -92,7 +92,10 @@ impl Future for Alarm {
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let (class, waker) = (TimerClass::Wake, task.waker());
-        match this.countdown.is_over(Arc::clone(&this.kernel), this.at, class, waker) {
+        match this
+            .countdown
+            .is_over(Arc::clone(&this.kernel), this.at, class, waker)
+        {
             true => Poll::Ready(()),
             false => Poll::Pending,
         }

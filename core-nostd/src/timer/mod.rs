@@ -14,11 +14,12 @@ use core::task::{Poll, Waker};
 use core::time::Duration;
 
 pub use clock::{Alarm, Clock};
-pub(crate) use set::{TimerKey, Timers};
+pub(crate) use set::{TimerClaim, TimerKey, Timers};
 pub(crate) use wheel::{Fired, TimerClass};
 
 use crate::cx::CxBase;
 use crate::error::{CapabilityDenied, TimeError};
+use crate::inspect::WaitSlot;
 use crate::kernel::{Kernel, TimerGuard};
 use crate::time::Time;
 
@@ -94,11 +95,13 @@ impl CxBase {
         // Time that is over on a later poll wins over a cancel that came with it (R-CAN-5).
         self.poll_cancelled()?;
         let mut countdown = Countdown::default();
+        let mut waiting = WaitSlot::of(self);
         poll_fn(|waker| {
             if countdown.is_over(kernel, deadline, TimerClass::Wake, waker.waker()) {
                 return Poll::Ready(Ok(()));
             }
             self.poll_cancelled()?;
+            waiting.sleeps(deadline);
             Poll::Pending
         })
         .await

@@ -7,7 +7,7 @@
 use alloc::boxed::Box;
 use core::num::NonZeroU64;
 
-use super::wheel::{Fired, TimerClass, Wheel};
+use super::wheel::{Claim, Fired, TimerClass, Wheel};
 use crate::executor::THREADS;
 use crate::mutants::mutant;
 use crate::sync::Mutex;
@@ -20,6 +20,13 @@ use nearest::Nearest;
 pub(crate) struct TimerKey {
     wheel: u32,
     key: super::wheel::TimerKey,
+}
+
+/// A place for one more timer.
+#[must_use = "a place that is not filled is lost"]
+pub(crate) struct TimerClaim {
+    wheel: usize,
+    claim: Claim,
 }
 
 /// Every timer of one runtime.
@@ -51,14 +58,49 @@ impl<A> Timers<A> {
         class: TimerClass,
         action: A,
     ) -> (TimerKey, bool) {
-        let number = if THREADS {
+        self.file(self.wheel_of(driver), deadline, |wheel| {
+            wheel.insert(deadline, class, action)
+        })
+    }
+
+    /// The first half of [`insert`](Self::insert), all that may fail of it: `None` when there is no memory.
+    pub(crate) fn claim(&self, driver: usize, deadline: Time) -> Option<TimerClaim> {
+        let wheel = self.wheel_of(driver);
+        let claim = self.wheels[wheel].0.lock().claim(deadline)?;
+        Some(TimerClaim { wheel, claim })
+    }
+
+    /// The second half of [`insert`](Self::insert), with the deadline that was claimed for.
+    pub(crate) fn fill(
+        &self,
+        claimed: TimerClaim,
+        deadline: Time,
+        class: TimerClass,
+        action: A,
+    ) -> (TimerKey, bool) {
+        self.file(claimed.wheel, deadline, |wheel| {
+            wheel.fill(claimed.claim, deadline, class, action)
+        })
+    }
+
+    fn wheel_of(&self, driver: usize) -> usize {
+        if THREADS {
             driver % self.wheels.len()
         } else {
             0
-        };
+        }
+    }
+
+    #[inline]
+    fn file(
+        &self,
+        number: usize,
+        deadline: Time,
+        file: impl FnOnce(&mut Wheel<A>) -> super::wheel::TimerKey,
+    ) -> (TimerKey, bool) {
         let mut wheel = self.wheels[number].0.lock();
         let may_be_nearest = wheel.may_be_next(deadline);
-        let key = wheel.insert(deadline, class, action);
+        let key = file(&mut wheel);
         drop(wheel);
         let key = TimerKey {
             wheel: number as u32,

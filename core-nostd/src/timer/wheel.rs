@@ -69,6 +69,7 @@
 //! that bucket. Memory is one entry for each timer of the highest number ever live at once, one for
 //! each slot retired after 2^32 timers, and 256 bytes for each level that was ever used.
 
+use alloc::alloc::{Layout, handle_alloc_error};
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
@@ -100,6 +101,10 @@ pub(crate) struct TimerKey {
     slot: u32,
     generation: u32,
 }
+
+/// An entry, and the levels that its timer may pass through: filling it needs no memory.
+#[must_use = "an entry that is not filled is lost"]
+pub(crate) struct Claim(u32);
 
 /// What a timer does, as far as the order of one instant is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -185,17 +190,20 @@ impl Roots {
 
     /// Makes room for a timer that is filed here: for this level and those that it may sink to, so that
     /// nothing has to be allocated when time passes.
-    fn reserve(&mut self, home: usize) {
+    /// `None`: there is no memory for it.
+    fn reserve(&mut self, home: usize) -> Option<()> {
         let levels = match home {
-            NEAR => return,
+            NEAR => 0,
             OVERFLOW => LEVELS,
             bucket => bucket / BUCKETS + 1,
         };
         for level in self.levels.iter_mut().take(levels) {
             if level.is_empty() {
+                level.try_reserve(BUCKETS).ok()?;
                 level.resize(BUCKETS, NONE);
             }
         }
+        Some(())
     }
 }
 
@@ -249,11 +257,31 @@ impl<A> Wheel<A> {
     ///
     /// Costs O(1), and an allocation when more timers are live, or further away, than ever before.
     ///
-    /// # Panics
-    ///
-    /// When 2^32 - 1 timers are live, which memory forbids on all but the largest machines.
+    /// Where there is no memory for it, the allocator's error handler is called. [`claim`](Self::claim) says so
+    /// instead.
     pub fn insert(&mut self, deadline: Time, class: TimerClass, action: A) -> TimerKey {
-        let slot = self.claim();
+        match self.claim(deadline) {
+            Some(claim) => self.fill(claim, deadline, class, action),
+            None => handle_alloc_error(Layout::new::<Entry<A>>()),
+        }
+    }
+
+    /// The first half of [`insert`](Self::insert), all that may fail of it: `None` when there is no memory, or 2^32 - 1
+    /// timers are live.
+    pub fn claim(&mut self, deadline: Time) -> Option<Claim> {
+        self.roots.reserve(self.home_of(deadline))?;
+        self.claim_entry().map(Claim)
+    }
+
+    /// The second half of [`insert`](Self::insert), with the deadline that the entry was claimed for. Time may have
+    /// passed in between: that only brings the timer to lower levels.
+    pub fn fill(
+        &mut self,
+        Claim(slot): Claim,
+        deadline: Time,
+        class: TimerClass,
+        action: A,
+    ) -> TimerKey {
         let seq = self.next_seq;
         self.next_seq += 1;
         self.len += 1;
@@ -264,9 +292,7 @@ impl<A> Wheel<A> {
         entry.seq = seq;
         entry.action = Some(action);
         let generation = entry.generation;
-        let home = self.home_of(deadline);
-        self.roots.reserve(home);
-        self.add(home, slot);
+        self.add(self.home_of(deadline), slot);
         TimerKey { slot, generation }
     }
 
@@ -596,19 +622,17 @@ impl<A> Wheel<A> {
     }
 
     /// An entry without action and links, for the caller to fill.
-    fn claim(&mut self) -> u32 {
+    fn claim_entry(&mut self) -> Option<u32> {
         let slot = self.vacant;
         if slot != NONE {
             let entry = self.entry_mut(slot);
             let next = core::mem::replace(&mut entry.next, NONE);
             self.vacant = next;
-            return slot;
+            return Some(slot);
         }
-        let slot = self.entries.len();
-        assert!(
-            slot < NONE as usize,
-            "a timer wheel holds at most 2^32 - 1 timers"
-        );
+        let slot = u32::try_from(self.entries.len()).ok();
+        let slot = slot.filter(|slot| *slot != NONE)?;
+        self.entries.try_reserve(1).ok()?;
         self.entries.push(Entry {
             deadline: Time::ZERO,
             seq: 0,
@@ -620,7 +644,7 @@ impl<A> Wheel<A> {
             class: TimerClass::Wake,
             action: None,
         });
-        slot as u32
+        Some(slot)
     }
 
     /// Takes a live timer out of its heap and vacates its entry.

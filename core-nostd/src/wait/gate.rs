@@ -6,7 +6,7 @@
 
 use super::permits::{Permits, Shut};
 use super::queue::{Grant, Left, Ticket};
-use super::{WakeBatch, clones_quietly};
+use super::{WaitKind, WakeBatch, clones_quietly};
 use crate::cancel::Cancelled;
 use crate::cx::CxBase;
 use crate::mutants::mutant;
@@ -22,6 +22,8 @@ use core::task::{Context, Poll, Waker};
 pub(crate) trait Gate {
     /// What the lock protects; it contains the [`Permits`].
     type State;
+    /// What its waiters wait for.
+    const WAIT: WaitKind;
     /// What one wait asks for.
     type Ask: Copy + Unpin;
     /// What one wait takes out of the state.
@@ -184,7 +186,7 @@ impl<'a, G: Gate> Acquire<'a, G> {
         match pushed {
             Ok(ticket) => {
                 self.ticket = Some(ticket);
-                self.cx.wait_started(self.gate.object());
+                self.cx.wait_started(self.gate.object(), G::WAIT);
                 Poll::Pending
             }
             Err(_waker) => Poll::Ready(Err(Refusal::TooManyWaiters)),

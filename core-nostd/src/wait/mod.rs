@@ -36,12 +36,14 @@
 
 mod error;
 mod gate;
+mod kind;
 mod permits;
 mod queue;
 mod seat;
 
 pub(crate) use error::op_error;
 pub(crate) use gate::{Acquire, Gate, Refusal, close, release, wake_granted};
+pub use kind::WaitKind;
 pub(crate) use permits::{Permits, Shut};
 pub(crate) use queue::{Grant, WAITERS_MAX};
 pub(crate) use seat::{Seat, SeatWait};

@@ -4,7 +4,7 @@
 //! whoever changes the state wakes the seat, and the woken task looks for itself. Since nobody
 //! else can take what it was woken for, nothing is lost when it goes away instead.
 
-use super::clones_quietly;
+use super::{WaitKind, clones_quietly};
 use crate::cancel::Cancelled;
 use crate::cx::CxBase;
 use crate::mutants::mutant;
@@ -92,7 +92,7 @@ impl<'a, S, F> SeatWait<'a, S, F> {
             None => {
                 if !self.waiting {
                     self.waiting = true;
-                    self.cx.wait_started(self.object);
+                    self.cx.wait_started(self.object, WaitKind::Receive);
                 }
                 Poll::Pending
             }
@@ -141,7 +141,7 @@ where
                 let _old = seat.0.replace(task.waker().clone());
                 drop(state);
                 this.waiting = true;
-                this.cx.wait_started(this.object);
+                this.cx.wait_started(this.object, WaitKind::Receive);
                 return Poll::Pending;
             }
             matches!(&seat.0, Some(waker) if waker.will_wake(task.waker()))

@@ -49,11 +49,10 @@ struct Queues {
     platform: Arc<dyn Platform>,
 }
 
-/// The queues behind the arbiter.
+/// The queues behind the arbiter. The timed one is in the shared half, for the room in it.
 struct Lanes {
     arbiter: Arbiter,
     cancel: Fifo,
-    timed: Timed,
     ready: Fifo,
 }
 
@@ -79,7 +78,6 @@ impl LocalDriver {
         let lanes = Lanes {
             arbiter: Arbiter::new(config.cancel_streak_limit),
             cancel: Fifo::new(),
-            timed: Timed::default(),
             ready: Fifo::new(),
         };
         Self {
@@ -185,6 +183,18 @@ impl LocalDriver {
         self.driver.stats()
     }
 
+    /// What every task does now; see [`Driver::dump`].
+    #[cfg(feature = "inspect")]
+    pub fn dump(&self) -> Option<asupersync_core::Dump> {
+        self.driver.dump()
+    }
+
+    /// Takes dumps from any thread.
+    #[cfg(feature = "inspect")]
+    pub fn inspector(&self) -> asupersync_core::Inspector {
+        self.driver.inspector()
+    }
+
     /// The lanes' counters.
     pub fn arbiter(&self) -> &Arbiter {
         &self.queues.lanes.arbiter
@@ -214,13 +224,11 @@ impl Queues {
     fn poll(&mut self, driver: &mut Driver, batch: u32) -> u32 {
         for polled in 0..batch {
             self.collect();
-            let Some(task) = self.lanes.pop() else {
+            let Some(task) = self.lanes.pop(&self.shared.timed) else {
                 return polled;
             };
-            let timed = task.is_timed();
             match driver.run(task) {
-                Ok(Ran::Again(task)) => self.lanes.push(task),
-                Ok(Ran::Done) if timed => self.lanes.timed.release(),
+                Ok(Ran::Again(task)) => self.lanes.push(task, &self.shared.timed),
                 Ok(Ran::Done | Ran::Idle) | Err(_) => {}
             }
         }
@@ -230,12 +238,12 @@ impl Queues {
     /// Sorts what came in into the lanes.
     fn collect(&mut self) {
         let Self { lanes, shared, .. } = self;
-        shared.inbox().drain(|task| lanes.push(task));
+        shared.inbox().drain(|task| lanes.push(task, &shared.timed));
     }
 
     fn rest(&mut self, driver: &Driver) -> Turn {
         self.collect();
-        if !self.lanes.is_empty() || !self.shared.fall_asleep() {
+        if !self.lanes.is_empty(&self.shared.timed) || !self.shared.fall_asleep() {
             return Turn::More;
         }
         // Read after the sleep flag is up: a timer set from now on interrupts the sleep.
@@ -251,32 +259,32 @@ impl Queues {
 
 impl Drop for Queues {
     fn drop(&mut self) {
-        // What came in last goes where the lanes' own drop finds it.
+        // What came in last goes where the lanes' own drop finds it, and the timed lane outlives them.
         self.collect();
+        while let Some(task) = self.shared.timed.pop() {
+            drop(task);
+        }
     }
 }
 
 impl Lanes {
-    fn is_empty(&self) -> bool {
-        self.cancel.is_empty() && self.timed.is_empty() && self.ready.is_empty()
+    fn is_empty(&self, timed: &Timed) -> bool {
+        self.cancel.is_empty() && timed.is_empty() && self.ready.is_empty()
     }
 
     /// Queues a task where it belongs now; that is not read again while it waits.
-    fn push(&mut self, task: Runnable) {
-        if task.is_timed() && task.is_new() {
-            self.timed.admit();
-        }
+    fn push(&mut self, task: Runnable, timed: &Timed) {
         match task.lane() {
             Lane::Cancel => self.cancel.push_back(task),
-            Lane::Timed => self.timed.push(task),
+            Lane::Timed => timed.push(task),
             Lane::Ready => self.ready.push_back(task),
         }
     }
 
-    fn pop(&mut self) -> Option<Runnable> {
+    fn pop(&mut self, timed: &Timed) -> Option<Runnable> {
         let waiting = Waiting {
             cancel: !self.cancel.is_empty(),
-            timed: !self.timed.is_empty(),
+            timed: !timed.is_empty(),
             ready: !self.ready.is_empty(),
         };
         #[cfg(asupersync_mutants)]
@@ -286,7 +294,7 @@ impl Lanes {
         };
         match self.arbiter.pick(waiting)? {
             Lane::Cancel => self.cancel.pop_front(),
-            Lane::Timed => self.timed.pop(),
+            Lane::Timed => timed.pop(),
             Lane::Ready => self.ready.pop_front(),
         }
     }

@@ -2,12 +2,14 @@
 
 use alloc::sync::Arc;
 
-use asupersync_core::queue::{Inbox, Sleep};
+use asupersync_core::queue::{Inbox, Sleep, Timed};
 use asupersync_core::{Executor, Platform, Runnable};
 
 /// Shared by every waker of the runtime and by its driver.
 pub(crate) struct Shared {
     inbox: Inbox,
+    /// The driver's timed lane; here for the room in it.
+    pub(crate) timed: Timed,
     sleep: Sleep,
     platform: Arc<dyn Platform>,
     capacity: usize,
@@ -17,6 +19,7 @@ impl Shared {
     pub(crate) fn new(platform: Arc<dyn Platform>, capacity: usize) -> Self {
         Self {
             inbox: Inbox::new(),
+            timed: Timed::new(),
             sleep: Sleep::new(),
             platform,
             capacity,
@@ -56,5 +59,13 @@ impl Executor for Shared {
 
     fn capacity(&self) -> usize {
         self.capacity
+    }
+
+    fn admit_timed(&self, _is_pinned: bool) -> bool {
+        self.timed.admit()
+    }
+
+    fn release_timed(&self, _is_pinned: bool) {
+        self.timed.release();
     }
 }

@@ -162,3 +162,15 @@ fn the_counter_counts() {
     assert_eq!(counted(|| drop(Box::new(1))), 2);
     assert_eq!(counted(|| ()), 0);
 }
+
+/// A spawn is one allocation, that of its cell, also where the runtime could take dumps but was not asked to.
+#[test]
+fn a_spawn_is_one_allocation() {
+    let mut driver = LocalDriver::new(Arc::new(Still), CAPACITY);
+    let spawner = driver.spawner();
+    let mut spawned = None;
+    let calls = counted(|| spawned = Some(spawner.spawn(async |_cx| Ok(()))));
+    assert_eq!(calls, 1);
+    assert!(matches!(spawned, Some(Ok(_))));
+    assert!(matches!(driver.turn(1), Turn::More | Turn::Idle(_)));
+}

@@ -21,6 +21,7 @@
 
 #![forbid(unsafe_code)]
 
+mod counts;
 mod host;
 mod local;
 mod pool;
@@ -28,5 +29,6 @@ mod queues;
 mod shard;
 mod worker;
 
+pub use counts::DriverStats;
 pub use host::{Host, Rest};
 pub use pool::{Pool, Settings, StartError, WORKERS_MAX};

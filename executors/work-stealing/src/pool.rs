@@ -11,6 +11,7 @@ use asupersync_core::{
     Config, Driver, Error, Executor, LocalRegion, Platform, Spawner, Stats, TaskError,
 };
 
+use crate::counts::DriverStats;
 use crate::host::{Host, Rest};
 use crate::local;
 use crate::queues::Queues;
@@ -214,6 +215,18 @@ impl Pool {
     /// The runtime's counters.
     pub fn stats(&self) -> Stats {
         self.driver.stats()
+    }
+
+    /// What each driver has done: the workers, then this thread. At most a turn behind.
+    pub fn driver_stats(&self) -> Vec<DriverStats> {
+        let shards = self.queues.shards.iter();
+        shards.map(|shard| shard.published.read()).collect()
+    }
+
+    /// Takes dumps of what every task does, from any thread; see [`Driver::inspector`].
+    #[cfg(feature = "inspect")]
+    pub fn inspector(&self) -> asupersync_core::Inspector {
+        self.driver.inspector()
     }
 
     /// Has the workers leave, and waits for them.

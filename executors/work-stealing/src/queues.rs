@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use asupersync_core::lanes::Lane;
 use asupersync_core::queue::{Inbox, Ring, Sleepers, Timed};
 use asupersync_core::{Executor, Runnable};
-use parking_lot::Mutex;
 
 use crate::host::Host;
 use crate::local;
@@ -18,9 +17,12 @@ const NOBODY: usize = usize::MAX;
 /// The queues of all drivers of one pool: its workers first, then the thread of its driver.
 pub(crate) struct Queues {
     pub(crate) shards: Box<[Shard]>,
-    pub(crate) timed: TimedLane,
+    /// The timed lane, one for all drivers: the earliest deadline of the pool is served first.
+    pub(crate) timed: Timed,
     /// Tasks that only the driver's own thread may poll.
     pub(crate) pinned: Inbox,
+    /// The timed lane of those.
+    pub(crate) pinned_timed: Timed,
     pub(crate) sleepers: Sleepers,
     /// The driver that waits for time and I/O on behalf of all.
     watch: AtomicUsize,
@@ -39,8 +41,9 @@ impl Queues {
     pub(crate) fn new(rings: &[Ring], host: Arc<dyn Host>, capacity: usize) -> Self {
         Self {
             shards: rings.iter().map(Shard::of).collect(),
-            timed: TimedLane::default(),
+            timed: Timed::new(),
             pinned: Inbox::new(),
+            pinned_timed: Timed::new(),
             sleepers: Sleepers::new(rings.len()),
             watch: AtomicUsize::new(NOBODY),
             stop: AtomicBool::new(false),
@@ -121,8 +124,10 @@ impl Queues {
     /// Hands every queued task back to its region.
     pub(crate) fn clear(&self) {
         self.pinned.drain(drop);
-        while let Some(task) = self.timed.pop() {
-            drop(task);
+        for timed in [&self.timed, &self.pinned_timed] {
+            while let Some(task) = timed.pop() {
+                drop(task);
+            }
         }
         for shard in &self.shards {
             for queue in [&shard.ready, &shard.cancel] {
@@ -134,6 +139,14 @@ impl Queues {
     }
 
     // ------------------------------------------------------------ scheduling
+
+    fn timed_lane(&self, is_pinned: bool) -> &Timed {
+        if is_pinned {
+            &self.pinned_timed
+        } else {
+            &self.timed
+        }
+    }
 
     /// The shard of the calling thread.
     fn shard(&self) -> &Shard {
@@ -167,9 +180,6 @@ impl Executor for Queues {
             self.pinned.push(task);
             return self.wake(self.home());
         }
-        if task.is_timed() && task.is_new() {
-            self.timed.admit();
-        }
         match task.lane() {
             Lane::Ready => match self.schedule_here(task) {
                 Ok(()) => return,
@@ -197,6 +207,14 @@ impl Executor for Queues {
         self.capacity
     }
 
+    fn admit_timed(&self, is_pinned: bool) -> bool {
+        self.timed_lane(is_pinned).admit()
+    }
+
+    fn release_timed(&self, is_pinned: bool) {
+        self.timed_lane(is_pinned).release();
+    }
+
     fn drivers(&self) -> usize {
         self.shards.len()
     }
@@ -209,44 +227,5 @@ impl Executor for Queues {
             local::home(first) % shards
         };
         local::with(self.id(), |local| local.driver).unwrap_or_else(elsewhere)
-    }
-}
-
-/// The timed lane, one for all drivers: the earliest deadline of the pool is served first.
-#[derive(Default)]
-pub(crate) struct TimedLane {
-    queue: Mutex<Timed>,
-    /// How many wait; written under the lock.
-    waiting: AtomicUsize,
-}
-
-impl TimedLane {
-    /// `SeqCst`: part of how a driver falls asleep.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) == 0
-    }
-
-    fn admit(&self) {
-        self.queue.lock().admit();
-    }
-
-    pub(crate) fn release(&self) {
-        self.queue.lock().release();
-    }
-
-    pub(crate) fn push(&self, task: Runnable) {
-        let mut queue = self.queue.lock();
-        queue.push(task);
-        self.waiting.store(queue.len(), Ordering::SeqCst);
-    }
-
-    pub(crate) fn pop(&self) -> Option<Runnable> {
-        if self.is_empty() {
-            return None;
-        }
-        let mut queue = self.queue.lock();
-        let first = queue.pop();
-        self.waiting.store(queue.len(), Ordering::SeqCst);
-        first
     }
 }

@@ -3,6 +3,8 @@
 use asupersync_core::Runnable;
 use asupersync_core::queue::{Injector, Ring, Stealer};
 
+use crate::counts::Published;
+
 /// One driver's queues, as others see them.
 #[derive(Debug)]
 pub(crate) struct Shard {
@@ -11,6 +13,8 @@ pub(crate) struct Shard {
     pub(crate) ready: Injector,
     /// Tasks that were asked to stop, or finalize.
     pub(crate) cancel: Injector,
+    /// What the driver has counted.
+    pub(crate) published: Published,
 }
 
 impl Shard {
@@ -20,6 +24,7 @@ impl Shard {
             ring: ring.stealer(),
             ready: Injector::new(),
             cancel: Injector::new(),
+            published: Published::default(),
         }
     }
 

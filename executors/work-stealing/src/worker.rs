@@ -8,6 +8,7 @@ use asupersync_core::lanes::{Arbiter, Lane, Waiting};
 use asupersync_core::queue::{Fifo, Ring, Timed};
 use asupersync_core::{Driver, ForeignTask, Ran, Runnable, Time};
 
+use crate::counts::DriverStats;
 use crate::host::Rest;
 use crate::local::Local;
 use crate::queues::Queues;
@@ -66,6 +67,7 @@ pub(crate) struct Worker {
     pub(crate) local: Rc<Local>,
     pinned: Pinned,
     arbiter: Arbiter,
+    stats: DriverStats,
     polls: u32,
     lifo_streak: u32,
     is_searching: bool,
@@ -74,11 +76,11 @@ pub(crate) struct Worker {
     victim: usize,
 }
 
-/// The lanes of tasks that may not leave this thread; empty on a worker.
+/// The lanes of tasks that may not leave this thread; empty on a worker. The timed one is among the shared queues, for
+/// the room in it.
 #[derive(Default)]
 struct Pinned {
     cancel: Fifo,
-    timed: Timed,
     ready: Fifo,
 }
 
@@ -96,6 +98,7 @@ impl Worker {
             local: Rc::new(local),
             pinned: Pinned::default(),
             arbiter: Arbiter::new(streak_limit),
+            stats: DriverStats::default(),
             polls: 0,
             lifo_streak: 0,
             is_searching: false,
@@ -106,6 +109,20 @@ impl Worker {
 
     /// Fires what is due and polls at most `polls` tasks, from every queue and lane (R-SCH-3, R-SCH-5).
     pub(crate) fn turn(&mut self, driver: &mut impl Polls, polls: u32) -> Turn {
+        let turn = self.work(driver, polls);
+        if matches!(turn, Turn::Idle(_)) {
+            self.stats.parks += 1;
+        }
+        self.stats.fairness_yields =
+            usize::try_from(self.arbiter.fairness_yields()).unwrap_or(usize::MAX);
+        self.stats.max_cancel_streak = self.arbiter.max_cancel_streak() as usize;
+        self.queues.shards[self.local.driver]
+            .published
+            .publish(&self.stats);
+        turn
+    }
+
+    fn work(&mut self, driver: &mut impl Polls, polls: u32) -> Turn {
         self.wake_up();
         let fired = driver.fire_timers(TIMERS_PER_TURN);
         for _ in 0..polls {
@@ -116,11 +133,9 @@ impl Worker {
                 };
             };
             self.stop_searching();
-            let (timed, pinned) = (task.is_timed(), task.is_pinned());
+            self.stats.polls += 1;
             match driver.run(task) {
                 Ok(Ran::Again(task)) => self.push_again(task),
-                Ok(Ran::Done) if timed && pinned => self.pinned.timed.release(),
-                Ok(Ran::Done) if timed => self.queues.timed.release(),
                 Ok(Ran::Done | Ran::Idle) | Err(_) => {}
             }
         }
@@ -140,7 +155,10 @@ impl Worker {
                     let pinned = self.pinned.cancel.pop_front();
                     pinned.or_else(|| self.queues.shards[self.local.driver].cancel.pop())
                 }
-                Lane::Timed => self.pinned.timed.pop().or_else(|| self.queues.timed.pop()),
+                Lane::Timed => {
+                    let pinned = self.pinned_timed().and_then(Timed::pop);
+                    pinned.or_else(|| self.queues.timed.pop())
+                }
                 Lane::Ready => self.next_ready(),
             };
             // Thieves may have been faster; then the lane is empty now, and another one is picked.
@@ -155,7 +173,8 @@ impl Worker {
         let shard = &self.queues.shards[local.driver];
         Waiting {
             cancel: !pinned.cancel.is_empty() || !shard.cancel.is_empty(),
-            timed: !pinned.timed.is_empty() || !self.queues.timed.is_empty(),
+            timed: !self.queues.timed.is_empty()
+                || self.pinned_timed().is_some_and(|timed| !timed.is_empty()),
             ready: local.has_next.get()
                 || !local.ring.borrow().is_empty()
                 || !pinned.ready.is_empty()
@@ -169,11 +188,13 @@ impl Worker {
         if self.polls % POLLS_PER_INJECTOR_LOOK == 0 {
             let waited = shard.ready.pop();
             if waited.is_some() {
+                self.stats.injector_takes += 1;
                 return waited;
             }
         }
         if self.lifo_streak < LIFO_STREAK_MAX && local.has_next.get() {
             self.lifo_streak += 1;
+            self.stats.lifo_hits += 1;
             return local.take_next();
         }
         self.lifo_streak = 0;
@@ -183,9 +204,13 @@ impl Worker {
             0 => pinned.ready.pop_front().or_else(|| ring.pop()),
             _ => ring.pop().or_else(|| pinned.ready.pop_front()),
         };
-        first
-            .or_else(|| shard.ready.pop_into(ring, Ring::CAPACITY / 2))
-            .or_else(|| local.take_next())
+        let stats = &mut self.stats;
+        let injected = || {
+            let task = shard.ready.pop_into(ring, Ring::CAPACITY / 2)?;
+            stats.injector_takes += 1;
+            Some(task)
+        };
+        first.or_else(injected).or_else(|| local.take_next())
     }
 
     /// Sorts what came in for this thread alone into its lanes.
@@ -194,13 +219,20 @@ impl Worker {
         if self.local.driver != queues.home() || queues.pinned.is_empty() {
             return;
         }
-        queues.pinned.drain(|task| pinned.push(task));
+        queues
+            .pinned
+            .drain(|task| pinned.push(task, &queues.pinned_timed));
+    }
+
+    /// The timed lane of tasks that may not leave this thread, if it is the driver's own.
+    fn pinned_timed(&self) -> Option<&Timed> {
+        (self.local.driver == self.queues.home()).then_some(&self.queues.pinned_timed)
     }
 
     /// A task that yielded goes behind the others of its lane.
     fn push_again(&mut self, task: Runnable) {
         if task.is_pinned() {
-            return self.pinned.push(task);
+            return self.pinned.push(task, &self.queues.pinned_timed);
         }
         let shard = &self.queues.shards[self.local.driver];
         match task.lane() {
@@ -235,6 +267,7 @@ impl Worker {
         // Whoever had something is likely to have more.
         let (victim, task) = found?;
         self.victim = victim;
+        self.stats.steals += 1;
         Some(task)
     }
 
@@ -309,13 +342,10 @@ impl Worker {
 }
 
 impl Pinned {
-    fn push(&mut self, task: Runnable) {
-        if task.is_timed() && task.is_new() {
-            self.timed.admit();
-        }
+    fn push(&mut self, task: Runnable, timed: &Timed) {
         match task.lane() {
             Lane::Cancel => self.cancel.push_back(task),
-            Lane::Timed => self.timed.push(task),
+            Lane::Timed => timed.push(task),
             Lane::Ready => self.ready.push_back(task),
         }
     }

@@ -56,7 +56,7 @@ use crate::mutants::mutant;
 use crate::object::ObjectId;
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicUsize;
-use crate::wait::{Gate, Permits, Seat, WAITERS_MAX, release, wake_granted};
+use crate::wait::{Gate, Permits, Seat, WAITERS_MAX, WaitKind, release, wake_granted};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::num::NonZeroUsize;
@@ -252,6 +252,7 @@ impl<T, G: DerefMut<Target = State<T>>> Drop for Counted<'_, T, G> {
 }
 
 impl<T> Gate for Shared<T> {
+    const WAIT: WaitKind = WaitKind::Reserve;
     type State = State<T>;
     type Ask = ();
     type Taken = ();
