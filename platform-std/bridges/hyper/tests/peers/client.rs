@@ -5,8 +5,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
-use asupersync_core::{CancelKind, ChildEnded, Error, LocalRegion};
-use asupersync_hyper::{Body, Client, ClientError, Version, wait};
+use asupersync_core::{CancelKind, ChildEnded, Error, LocalRegion, RegionOptions, Timing};
+use asupersync_hyper::{Body, Client, ClientError, HyperTimer, Version, wait};
+use asupersync_io::Net;
 use asupersync_std::Runtime;
 use http_body_util::BodyExt;
 use hyper::{Request, StatusCode};
@@ -184,4 +185,29 @@ fn a_cancelled_request_says_so_and_leaves_nothing() {
         Ok(Client::connect(region, at, Version::Http1).await.err())
     });
     assert!(matches!(refused, Some(ClientError::Io(_))), "{refused:?}");
+}
+
+// proves: R-IO-4
+#[test]
+fn without_the_capability_nothing_is_connected_or_timed() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+    let at = listener.local_addr().expect("bound");
+    run(async |region| {
+        let no_network = RegionOptions::new().deny::<Net>();
+        region
+            .region_with(no_network, async |inner| {
+                let denied = Client::connect(inner, at, Version::Http1).await;
+                assert!(matches!(&denied, Err(ClientError::Denied(d)) if d.capability == "net"));
+                Ok(())
+            })
+            .await?;
+        let no_time = RegionOptions::new().deny::<Timing>();
+        let denied = region
+            .region_with(no_time, async |inner| Ok(HyperTimer::new(inner).err()))
+            .await?;
+        assert_eq!(denied.map(|denied| denied.capability), Some("time"));
+        Ok(())
+    });
+    listener.set_nonblocking(true).expect("ours to set");
+    assert!(listener.accept().is_err(), "nobody came");
 }
