@@ -202,6 +202,8 @@ async fn handle<H: Handler>(
         Ok(answering) => unwinding(answering).await,
         Err(panic) => Err(panic),
     };
+    // A handler that ends well without an answer has failed.
+    fallback.status = StatusCode::INTERNAL_SERVER_ERROR;
     match ended {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
@@ -274,7 +276,8 @@ impl<H: Handler> Service<H> {
         let fallback = Fallback {
             exchange: Arc::clone(&exchange),
             shared: Arc::clone(&self.shared),
-            status: StatusCode::INTERNAL_SERVER_ERROR,
+            // What a task that is dropped, unpolled or past its budget, answers: only a cancel does that.
+            status: StatusCode::SERVICE_UNAVAILABLE,
         };
         let reply = Reply {
             exchange: Arc::clone(&exchange),
