@@ -79,8 +79,12 @@ mod runtime;
 mod seats;
 mod services;
 pub mod signal;
+#[cfg(feature = "tracing")]
+mod tracing;
 mod unsupported;
 
+#[cfg(feature = "tracing")]
+pub use self::tracing::TracingSink;
 /// The network types: sockets, their errors, and the capability that a runtime grants to its root region.
 pub use asupersync_io as io;
 pub use asupersync_work_stealing::{DriverStats, StartError};
