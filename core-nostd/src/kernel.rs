@@ -197,8 +197,11 @@ impl Kernel {
         }
     }
 
+    /// What time it is: never earlier than what any driver has seen, whatever the clocks of two cores say. So who is woken
+    /// by a timer finds that its time has come.
     pub(crate) fn now(&self) -> Time {
-        self.platform.now()
+        let now = self.platform.now();
+        now.max(self.timers.seen(now))
     }
 
     #[inline]
@@ -378,7 +381,7 @@ impl Kernel {
     /// looks at every turn, so the timer of a deadline that has just passed fires in the next one.
     #[inline]
     pub(crate) fn has_come(&self, deadline: Time) -> bool {
-        self.timers.has_come(deadline, || self.now())
+        self.timers.has_come(deadline, || self.platform.now())
     }
 
     fn insert_timer(&self, deadline: Time, class: TimerClass, action: TimerAction) -> TimerKey {

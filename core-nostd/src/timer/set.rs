@@ -139,6 +139,12 @@ impl<A> Timers<A> {
         self.nearest.see(now)
     }
 
+    /// The latest time that a driver saw, or `now` where nobody remembers.
+    #[inline]
+    pub(crate) fn seen(&self, now: Time) -> Time {
+        self.nearest.seen(|| now)
+    }
+
     /// Whether `deadline` had come when a driver last looked; that of a timer that has fired always had. `clock` is read
     /// where nobody remembers.
     #[inline]
