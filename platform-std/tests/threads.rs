@@ -173,6 +173,56 @@ fn shutdown_drains_tasks_on_all_threads() {
     assert!(matches!(late, Err(SpawnError::RegionClosed)));
 }
 
+/// A storm: four threads spawn and cancel while two workers poll, and the runtime is shut down in the middle. Every task
+/// that was admitted is dropped once, whatever became of it.
+// proves: R-OWN-1 R-OWN-2 R-CAN-1
+#[test]
+fn a_storm_of_spawns_and_cancels_loses_no_task() {
+    struct Counted(Arc<AtomicUsize>);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let runtime = with_workers(2);
+    let (admitted, dropped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let spawners: Vec<_> = (0..4)
+        .map(|thread| {
+            let spawner = runtime.spawner();
+            let (admitted, dropped) = (Arc::clone(&admitted), Arc::clone(&dropped));
+            thread::spawn(move || {
+                for number in 0..50_000_u32 {
+                    let counted = Counted(Arc::clone(&dropped));
+                    let task = spawner.spawn(async move |cx| {
+                        let _counted = counted;
+                        match (number + thread) % 3 {
+                            0 => Ok(()),
+                            1 => Ok(cx.yield_now().await?),
+                            _ => Ok(cx.sleep(Duration::from_secs(3_600)).await?),
+                        }
+                    });
+                    match task {
+                        Ok(task) if number % 2 == 0 => task.cancel("the storm"),
+                        Ok(_) => {}
+                        // The drop of the closure that was given back counts too.
+                        Err(error) => assert!(error.is_closed() || error.is_at_capacity()),
+                    }
+                    admitted.fetch_add(1, Ordering::SeqCst);
+                }
+            })
+        })
+        .collect();
+    while admitted.load(Ordering::SeqCst) < 100_000 {
+        thread::yield_now();
+    }
+    let stats = runtime.shut_down();
+    assert_eq!((stats.live, stats.timers, stats.leaked), (0, 0, 0));
+    for spawner in spawners {
+        spawner.join().expect("spawning fails nowhere");
+    }
+    assert_eq!(dropped.load(Ordering::SeqCst), 200_000);
+}
+
 /// A runtime that goes without a shutdown drops every future, queued or waiting, and its threads end.
 // proves: R-OWN-1
 #[test]
