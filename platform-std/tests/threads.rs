@@ -233,12 +233,31 @@ fn a_runtime_that_is_dropped_in_a_panic_drops_its_tasks() {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }
+    /// Lets the worker go once the unwinding has begun, when the queues are full.
+    struct LetGo(Arc<AtomicBool>);
+    impl Drop for LetGo {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
     let dropped = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&dropped);
     let unwound = thread::spawn(move || {
-        let runtime = with_workers(2);
+        let runtime = with_workers(1);
         let spawner = runtime.spawner();
-        for number in 0..200 {
+        let (held, free) = (Arc::new(Barrier::new(2)), Arc::new(AtomicBool::new(false)));
+        let (holds, wait) = (Arc::clone(&held), Arc::clone(&free));
+        let holder = spawner.spawn(async move |_cx| {
+            holds.wait();
+            while !wait.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            Ok(())
+        });
+        drop(holder.expect("admitted"));
+        held.wait();
+        let _let_go = LetGo(free);
+        for number in 0..600 {
             let counted = Counted(Arc::clone(&seen));
             drop(
                 spawner
@@ -258,7 +277,7 @@ fn a_runtime_that_is_dropped_in_a_panic_drops_its_tasks() {
         panic!("on purpose");
     });
     assert!(unwound.join().is_err());
-    assert_eq!(dropped.load(Ordering::SeqCst), 200);
+    assert_eq!(dropped.load(Ordering::SeqCst), 600);
 }
 
 /// A body may run another runtime to its end: its own goes on on the other threads.
