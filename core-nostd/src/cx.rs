@@ -18,7 +18,7 @@ use crate::inspect::Registry;
 use crate::mutants::mutant;
 use crate::object::ObjectId;
 use crate::obligation::{Entry, ObligationKind, ObligationToken};
-use crate::path::PathId;
+use crate::path::{Parent, PathId};
 use crate::region::{
     Capability, LocalRegion, Own, Region, RegionCore, RegionOptions, RegionReport, hash_name,
     run_inline,
@@ -81,11 +81,17 @@ impl CxBase {
     /// The id of the next thing that this context makes.
     #[inline]
     pub(crate) fn next_path(&self) -> PathId {
-        let ordinal = match &self.scope {
-            Some(scope) => scope.next_ordinal(),
-            None => self.task.next_ordinal(),
-        };
-        self.path().child(ordinal)
+        self.as_parent().next_path()
+    }
+
+    /// As what makes children, finalizers, scopes and random draws. A poll may lend its `Cx` to other threads: each of
+    /// them gets numbers of its own.
+    #[inline]
+    pub(crate) fn as_parent(&self) -> Parent<'_> {
+        match &self.scope {
+            Some(scope) => Parent::new(scope.path, &scope.ordinal),
+            None => Parent::new(self.task.path, &self.task.ordinal),
+        }
     }
 
     /// R-OWN-5: only the task that is being polled may use its context.

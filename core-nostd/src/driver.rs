@@ -186,7 +186,7 @@ impl Driver {
 
     /// Spawns into the root region, which lives as long as the runtime.
     pub fn spawner(&self) -> Spawner<Error> {
-        Spawner::new(Arc::clone(&self.root), self.root.next_path())
+        Spawner::new(Arc::clone(&self.root), self.root.as_parent().next_path())
     }
 
     /// One more thread's half of the runtime.
@@ -246,7 +246,7 @@ impl Driver {
     {
         // The result is the task's value, good or bad: it is the caller's, not the root region's.
         let main = async |cx: LocalCx<E>| Ok(cx.region(body).await);
-        let task = spawn_local_in(&self.root, self.root.next_path(), main)?;
+        let task = spawn_local_in(&self.root, self.root.as_parent(), main)?;
         Ok(MainTask { task })
     }
 

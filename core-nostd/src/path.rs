@@ -5,6 +5,8 @@
 
 use core::fmt;
 
+use crate::sync::atomic::{AtomicU32, Ordering};
+
 /// A 64-bit hash of (maker's path, ordinal).
 ///
 /// The order of ids is fixed but otherwise arbitrary; two makers' children interleave.
@@ -48,6 +50,26 @@ impl PathId {
     /// The id with this number, as read from a trace. Ids are names, not handles: one made up names nothing.
     pub const fn from_u64(number: u64) -> Self {
         Self(number)
+    }
+}
+
+/// Who makes things: its path, and how many it has made.
+#[derive(Clone, Copy)]
+pub(crate) struct Parent<'a> {
+    path: PathId,
+    made: &'a AtomicU32,
+}
+
+impl<'a> Parent<'a> {
+    #[inline]
+    pub(crate) fn new(path: PathId, made: &'a AtomicU32) -> Self {
+        Self { path, made }
+    }
+
+    /// The id of the next thing that it makes.
+    #[inline]
+    pub(crate) fn next_path(self) -> PathId {
+        self.path.child(self.made.fetch_add(1, Ordering::Relaxed))
     }
 }
 

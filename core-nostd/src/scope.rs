@@ -15,7 +15,7 @@ use crate::kernel::Config;
 use crate::mutants::mutant;
 use crate::path::PathId;
 use crate::region::RegionCore;
-use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::atomic::AtomicU32;
 use crate::task::TaskRef;
 use crate::time::Time;
 use crate::trace::EventKind;
@@ -45,7 +45,7 @@ pub(crate) struct Scope {
     /// The innermost region the scope lies in; `None`: the task's own.
     pub(crate) home: Option<Arc<RegionCore>>,
     word: CancelWord,
-    ordinal: AtomicU32,
+    pub(crate) ordinal: AtomicU32,
 }
 
 impl Scope {
@@ -54,11 +54,6 @@ impl Scope {
             (ScopeKind::Region, Some(region)) => &region.word,
             _ => &self.word,
         }
-    }
-
-    /// The number of the next thing made in the scope.
-    pub(crate) fn next_ordinal(&self) -> u32 {
-        self.ordinal.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Whether a mask lies between this scope, included, and the task.

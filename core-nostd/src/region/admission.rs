@@ -12,24 +12,46 @@ use crate::budget::Budget;
 use crate::cx::{Cx, CxBase};
 use crate::error::{SpawnError, TaskError};
 use crate::inspect::Site;
-use crate::path::PathId;
-use crate::task::run;
-use crate::task::{BACKGROUND, Construction, LOCAL, TIMED, Task, TaskRef};
+use crate::path::Parent;
+use crate::task::run::{self, Newborn};
+use crate::task::{BACKGROUND, Kind, LOCAL, TIMED, Task, TaskRef};
 use crate::trace::EventKind;
 
-/// A place in a region and in the runtime, to be filled by a task at once.
-pub(super) struct Admission<'a> {
-    core: &'a Arc<RegionCore>,
+/// What is asked for: a task in a region, and in its runtime.
+pub(super) struct Order<'a> {
+    pub(super) core: &'a Arc<RegionCore>,
+    pub(super) parent: Parent<'a>,
     /// [`BACKGROUND`], [`LOCAL`], or neither.
-    place: u16,
+    pub(super) place: u16,
+    pub(super) options: &'a TaskOptions,
+    pub(super) limit: Limit,
+    pub(super) site: Site,
 }
 
 /// A foreground child that may be polled on any thread.
 pub(super) const FOREGROUND: u16 = 0;
 
-impl<'a> Admission<'a> {
+impl Order<'_> {
+    /// Spawns the task.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; `make` is dropped uncalled.
     #[inline]
-    pub(super) fn ask(core: &'a Arc<RegionCore>, place: u16) -> Result<Self, SpawnError> {
+    pub(super) fn spawn<T, E, Fut>(
+        &self,
+        make: impl FnOnce(Cx<E>) -> Fut,
+    ) -> Result<Task<T, E>, SpawnError>
+    where
+        Fut: Future<Output = Result<T, E>>,
+        E: TaskError,
+    {
+        let make = |task| make(Cx::new(CxBase::new(task, None)));
+        run::spawn(|kind| self.fill(kind), make)
+    }
+
+    /// Takes a place in the region and in the runtime, and fills it.
+    fn fill(&self, kind: Kind) -> Result<Newborn, SpawnError> {
+        let Self { core, place, .. } = *self;
         let may = core.capabilities.check(Own::Spawn);
         may.map_err(SpawnError::Denied)?;
         let background = place & BACKGROUND != 0;
@@ -40,100 +62,38 @@ impl<'a> Admission<'a> {
             core.exit(background);
             return Err(SpawnError::AtCapacity);
         }
-        Ok(Self { core, place })
-    }
-
-    pub(super) fn spawn<T, E, Fut>(
-        self,
-        path: PathId,
-        options: &TaskOptions,
-        limit: Limit,
-        site: Site,
-        make: impl FnOnce(Cx<E>) -> Fut,
-    ) -> Result<Task<T, E>, SpawnError>
-    where
-        Fut: Future<Output = Result<T, E>>,
-        E: TaskError,
-    {
-        let Some((with, birth)) = self.begin(path, options, limit) else {
-            drop(make);
+        let budget = core.budget.meet(self.options.budget);
+        let is_timed = budget.deadline.is_some();
+        let is_pinned = place & LOCAL != 0;
+        if is_timed && !core.kernel.admit_timed(is_pinned) {
+            self.give_back();
             return Err(SpawnError::AtCapacity);
-        };
-        let make = |task| make(Cx::new(CxBase::new(task, None)));
-        run::spawn(with, Some(&birth), site, make).map_err(|make| {
-            self.give_back(birth.is_timed());
-            // Last: what the closure holds may panic in its drop.
-            drop(make);
+        }
+        let path = self.parent.next_path();
+        let flags = place | if is_timed { TIMED } else { 0 };
+        let own = |task: &TaskRef| (self.limit)(task, self.options, &budget);
+        let newborn = Newborn::new(kind, core, path, (flags, budget.priority), self.site, own);
+        newborn.ok_or_else(|| {
+            if is_timed {
+                core.kernel.release_timed(is_pinned);
+            }
+            self.give_back();
             SpawnError::AtCapacity
         })
     }
 
-    /// Makes room where tasks with a deadline are queued. `None`: there is no memory for it.
-    fn begin<'o>(
-        &self,
-        path: PathId,
-        options: &'o TaskOptions,
-        limit: Limit,
-    ) -> Option<(Construction, Birth<'o>)> {
-        let budget = self.core.budget.meet(options.budget);
-        let birth = Birth {
-            options,
-            budget,
-            limit,
-        };
-        let is_timed = birth.is_timed();
-        if is_timed && !self.core.kernel.admit_timed(self.is_pinned()) {
-            self.give_back(false);
-            return None;
-        }
-        let with = Construction {
-            region: Arc::clone(self.core),
-            path,
-            flags: self.place | if is_timed { TIMED } else { 0 },
-            priority: budget.priority,
-        };
-        Some((with, birth))
-    }
-
-    fn is_pinned(&self) -> bool {
-        self.place & LOCAL != 0
-    }
-
     /// The place stays empty.
     #[cold]
-    fn give_back(&self, is_timed: bool) {
-        if is_timed {
-            self.core.kernel.release_timed(self.is_pinned());
-        }
+    fn give_back(&self) {
         self.core.kernel.release_admission();
         self.core.exit(self.place & BACKGROUND != 0);
     }
-}
-
-/// What a new task gets of its own.
-pub(crate) struct Birth<'o> {
-    options: &'o TaskOptions,
-    /// Its limits, met with those of its region.
-    budget: Budget,
-    limit: Limit,
 }
 
 /// Notes what is the task's own. `false`: there is no memory for it.
 ///
 /// A function of the spawn's choice: programs whose tasks have no limits of their own leave the code for them out.
 pub(super) type Limit = fn(&TaskRef, &TaskOptions, &Budget) -> bool;
-
-impl Birth<'_> {
-    fn is_timed(&self) -> bool {
-        self.budget.deadline.is_some()
-    }
-
-    /// The task has its cell, and its closure is called next. `false`: there is no memory for what is the task's own,
-    /// and nothing happened.
-    pub(crate) fn take_place(&self, task: &TaskRef) -> bool {
-        (self.limit)(task, self.options, &self.budget)
-    }
-}
 
 fn born(task: &TaskRef) {
     let region = &task.region;

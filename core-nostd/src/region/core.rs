@@ -23,7 +23,7 @@ use crate::kernel::{Alarm, Kernel, LeakResponse};
 use crate::mutants::mutant;
 use crate::obligation::{Entry, Ledger, ObligationId, ObligationKind, Settle};
 use crate::outcome::PanicPayload;
-use crate::path::PathId;
+use crate::path::{Parent, PathId};
 use crate::queue::Fifo;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU32, Ordering};
@@ -150,9 +150,8 @@ impl RegionCore {
         self.parent.lock().clone()
     }
 
-    pub(crate) fn next_path(&self) -> PathId {
-        self.path
-            .child(self.ordinal.fetch_add(1, Ordering::Relaxed))
+    pub(crate) fn as_parent(&self) -> Parent<'_> {
+        Parent::new(self.path, &self.ordinal)
     }
 
     pub(crate) fn state(&self) -> RegionState {
@@ -348,7 +347,7 @@ impl RegionCore {
     /// cancelled, which the caller does once the region has the child's error.
     #[inline]
     #[must_use]
-    pub(crate) fn child_ended(&self, mut end: ChildEnd, member: Option<Member>) -> bool {
+    pub(crate) fn child_ended(&self, end: ChildEnd, member: Option<Member>) -> bool {
         let is_plain = end.closer || (end.is_plain() && !self.keeps_records);
         if is_plain && !end.closer {
             self.gate.count_ended_well(|| self.kernel.driver());
@@ -364,7 +363,7 @@ impl RegionCore {
             return false;
         }
         let keeps_records = self.keeps_records;
-        inner.tally().count(&mut end, self.policy, keeps_records)
+        inner.tally().count(&end, self.policy, keeps_records)
     }
 
     /// Keeps the first error that nobody joined for.

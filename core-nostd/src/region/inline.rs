@@ -20,7 +20,8 @@ use crate::mutants::mutant;
 use crate::outcome::ChildEnded;
 use crate::path::PathId;
 use crate::scope::{OpenScope, ScopeKind};
-use crate::task::{CLOSER, Construction, TaskRef, run};
+use crate::task::run::{self, Newborn};
+use crate::task::{CLOSER, TaskRef};
 use crate::trace::EventKind;
 
 /// What the body of a region is given.
@@ -60,16 +61,17 @@ where
     };
     drop(handle);
     let mut closing = open.close();
-    let mut waiting = WaitSlot::of(cx);
-    poll_fn(|waker| {
-        let polled = open.poll_close(&mut closing, waker);
-        if polled.is_pending() {
-            waiting.closes(open.core.path);
-        }
-        polled
-    })
-    .await;
-    drop(waiting);
+    {
+        let mut waiting = WaitSlot::of(cx);
+        poll_fn(|waker| {
+            let polled = open.poll_close(&mut closing, waker);
+            if polled.is_pending() {
+                waiting.closes(open.core.path);
+            }
+            polled
+        })
+        .await;
+    }
     let mut ending = open.core.take_ending();
     finish(open.outcome(end, &mut ending), ending)
 }
@@ -324,26 +326,24 @@ impl Drop for Orphan {
 fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
     parent.gate.enter_adopted();
     parent.kernel.admit_cleanup();
-    let with = Construction {
-        region: Arc::clone(parent),
-        path: core.path.child(u32::MAX),
-        flags: CLOSER,
-        priority: 0,
+    let path = core.path.child(u32::MAX);
+    parent
+        .kernel
+        .emit(EventKind::TaskSpawned, parent.path, path.as_u64(), || {
+            parent.path.as_u64()
+        });
+    let begin = |kind| {
+        let closer = Newborn::new(kind, parent, path, (CLOSER, 0), Site::NOWHERE, |_| true);
+        closer.ok_or(SpawnError::AtCapacity)
     };
-    parent.kernel.emit(
-        EventKind::TaskSpawned,
-        parent.path,
-        with.path.as_u64(),
-        || parent.path.as_u64(),
-    );
     let orphan = Orphan(Arc::clone(core));
-    let path: PathId = core.path;
+    let scope: PathId = core.path;
     let make = move |task| {
         let cx = CxBase::new(task, None);
         async move {
             let core = &orphan.0;
             // The scope lets a cancel of the parent, and its shrinking budget, reach the region.
-            let scope = OpenScope::open(&cx, path, ScopeKind::Region, Some(Arc::clone(core)));
+            let scope = OpenScope::open(&cx, scope, ScopeKind::Region, Some(Arc::clone(core)));
             core.set_host(Some(cx.task().clone()));
             let mut closing = Closing::new();
             poll_fn(|waker| closing.poll(core, cx.task(), waker)).await;
@@ -351,7 +351,7 @@ fn spawn_closer(parent: &Arc<RegionCore>, core: &Arc<RegionCore>) {
             Ok::<(), Never>(())
         }
     };
-    if run::spawn(with, None, Site::NOWHERE, make).is_err() {
+    if run::spawn(begin, make).is_err() {
         panic!("no memory for the task that closes a region whose future was dropped");
     }
 }

@@ -27,16 +27,15 @@ use crate::error::{Error, SpawnError, TaskError};
 use crate::inspect::Site;
 use crate::kernel::{Kernel, LeakResponse};
 use crate::mutants::mutant;
-use crate::path::PathId;
-use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::path::{Parent, PathId};
+use crate::sync::atomic::AtomicU32;
 use crate::task::run;
 use crate::task::{BACKGROUND, LOCAL, LocalTask, Task, TaskRef};
 use crate::trace::EventKind;
 
 pub(crate) use self::core::RegionCore;
 pub use self::core::RegionState;
-pub(crate) use admission::Birth;
-use admission::{Admission, FOREGROUND, Limit, inherit, limit};
+use admission::{FOREGROUND, Limit, Order, inherit, limit};
 pub(crate) use capability::{Capabilities, Own, hash_name};
 pub use capability::{Capability, Entropy, Io, Spawn, Timing, Tracing};
 pub(crate) use closing::settle_obligations;
@@ -256,7 +255,7 @@ impl<E: TaskError> Region<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_as(&TaskOptions::DEFAULT, inherit, f)
+        self.spawn_as(FOREGROUND, &TaskOptions::DEFAULT, inherit, f)
     }
 
     /// [`spawn`](Self::spawn) with a name or limits.
@@ -274,12 +273,13 @@ impl<E: TaskError> Region<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_as(&options, limit, f)
+        self.spawn_as(FOREGROUND, &options, limit, f)
     }
 
     #[cfg_attr(feature = "inspect", track_caller)]
     fn spawn_as<T, F, Fut>(
         &self,
+        place: u16,
         options: &TaskOptions,
         limit: Limit,
         f: F,
@@ -289,8 +289,15 @@ impl<E: TaskError> Region<E> {
         Fut: Future<Output = Result<T, E>>,
     {
         self.cx.assert_own();
-        let admitted = Admission::ask(&self.core, FOREGROUND)?;
-        admitted.spawn(self.cx.next_path(), options, limit, Site::caller(), f)
+        let order = Order {
+            core: &self.core,
+            parent: self.cx.as_parent(),
+            place,
+            options,
+            limit,
+            site: Site::caller(),
+        };
+        order.spawn(f)
     }
 
     /// Spawns a child that is cancelled with [`CancelKind::ScopeDone`] once the body has returned and
@@ -304,16 +311,8 @@ impl<E: TaskError> Region<E> {
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
-        self.cx.assert_own();
-        let admitted = Admission::ask(&self.core, BACKGROUND)?;
-        drop(admitted.spawn(
-            self.cx.next_path(),
-            &TaskOptions::DEFAULT,
-            inherit,
-            Site::caller(),
-            f,
-        )?);
-        Ok(())
+        self.spawn_as(BACKGROUND, &TaskOptions::DEFAULT, inherit, f)
+            .map(drop)
     }
 
     /// Asks the whole region to stop, body included (kind [`CancelKind::User`]).
@@ -387,9 +386,8 @@ impl<E: TaskError> Spawner<E> {
         }
     }
 
-    fn next_path(&self) -> PathId {
-        self.path
-            .child(self.ordinal.fetch_add(1, Ordering::Relaxed))
+    fn as_parent(&self) -> Parent<'_> {
+        Parent::new(self.path, &self.ordinal)
     }
 
     /// Spawns a child of the region; see [`Region::spawn`].
@@ -403,7 +401,7 @@ impl<E: TaskError> Spawner<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_as(&TaskOptions::DEFAULT, inherit, f)
+        self.spawn_as(FOREGROUND, &TaskOptions::DEFAULT, inherit, f)
     }
 
     /// [`spawn`](Self::spawn) with a name or limits.
@@ -421,12 +419,13 @@ impl<E: TaskError> Spawner<E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_as(&options, limit, f)
+        self.spawn_as(FOREGROUND, &options, limit, f)
     }
 
     #[cfg_attr(feature = "inspect", track_caller)]
     fn spawn_as<T, F, Fut>(
         &self,
+        place: u16,
         options: &TaskOptions,
         limit: Limit,
         f: F,
@@ -435,8 +434,15 @@ impl<E: TaskError> Spawner<E> {
         F: FnOnce(Cx<E>) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let admitted = Admission::ask(&self.core, FOREGROUND)?;
-        admitted.spawn(self.next_path(), options, limit, Site::caller(), f)
+        let order = Order {
+            core: &self.core,
+            parent: self.as_parent(),
+            place,
+            options,
+            limit,
+            site: Site::caller(),
+        };
+        order.spawn(f)
     }
 
     /// Spawns a background child; see [`Region::spawn_background`].
@@ -449,15 +455,8 @@ impl<E: TaskError> Spawner<E> {
         F: FnOnce(Cx<E>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
-        let admitted = Admission::ask(&self.core, BACKGROUND)?;
-        drop(admitted.spawn(
-            self.next_path(),
-            &TaskOptions::DEFAULT,
-            inherit,
-            Site::caller(),
-            f,
-        )?);
-        Ok(())
+        self.spawn_as(BACKGROUND, &TaskOptions::DEFAULT, inherit, f)
+            .map(drop)
     }
 
     /// Asks the whole region to stop (kind [`CancelKind::User`]).
@@ -473,7 +472,7 @@ impl<E: TaskError> Spawner<E> {
 
 impl<E: TaskError> Clone for Spawner<E> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.core), self.next_path())
+        Self::new(Arc::clone(&self.core), self.as_parent().next_path())
     }
 }
 
@@ -524,7 +523,7 @@ impl<E: TaskError> LocalRegion<E> {
         T: 'static,
     {
         self.region.cx.assert_own();
-        spawn_local_in(&self.region.core, self.region.cx.next_path(), f)
+        spawn_local_in(&self.region.core, self.region.cx.as_parent(), f)
     }
 
     /// Opens a region inside this one, also on the driving thread; see [`Cx::region`].
@@ -544,7 +543,7 @@ impl<E: TaskError> LocalRegion<E> {
 #[cfg_attr(feature = "inspect", track_caller)]
 pub(crate) fn spawn_local_in<T, E, F, Fut>(
     core: &Arc<RegionCore>,
-    path: PathId,
+    parent: Parent<'_>,
     f: F,
 ) -> Result<LocalTask<T, E>, SpawnError>
 where
@@ -552,11 +551,15 @@ where
     F: FnOnce(LocalCx<E>) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    let admitted = Admission::ask(core, LOCAL)?;
-    let task = admitted.spawn(path, &TaskOptions::DEFAULT, inherit, Site::caller(), |cx| {
-        f(LocalCx::new(cx))
-    })?;
-    Ok(run::local(task))
+    let order = Order {
+        core,
+        parent,
+        place: LOCAL,
+        options: &TaskOptions::DEFAULT,
+        limit: inherit,
+        site: Site::caller(),
+    };
+    order.spawn(|cx| f(LocalCx::new(cx))).map(run::local)
 }
 
 /// Asks one task to stop (R-CAN-1); the rest of its region runs on.

@@ -85,7 +85,7 @@ pub(crate) struct ChildEnd {
 impl ChildEnd {
     /// A value and nothing else to tell.
     pub(crate) fn is_plain(&self) -> bool {
-        self.summary.severity == Severity::Ok && !self.forced && !self.unpolled
+        matches!(self.summary, Summary::Ok) && !self.forced && !self.unpolled
     }
 }
 
@@ -134,14 +134,9 @@ impl Ending {
 impl Tally {
     /// Counts a child's end. `true`: the policy cancels the siblings. What is not kept stays in
     /// `end`: a panic payload runs foreign code when it is dropped, and a lock is held here.
-    pub(crate) fn count(
-        &mut self,
-        end: &mut ChildEnd,
-        policy: Policy,
-        keeps_records: bool,
-    ) -> bool {
+    pub(crate) fn count(&mut self, end: &ChildEnd, policy: Policy, keeps_records: bool) -> bool {
         let report = &mut self.report;
-        match end.summary.severity {
+        match end.summary.severity() {
             Severity::Ok => report.ok += 1,
             Severity::Err => report.failed += 1,
             Severity::Cancelled => report.cancelled += 1,
@@ -152,19 +147,25 @@ impl Tally {
         if keeps_records {
             report.children.push(ChildRecord {
                 path: end.path,
-                severity: end.summary.severity,
-                reason: end.summary.reason.clone(),
+                severity: end.summary.severity(),
+                reason: end.summary.reason().cloned(),
                 forced: end.forced,
             });
         }
-        if self.first_panic.is_none() {
-            self.first_panic = end.summary.panic.take();
-        }
-        if self.cancelled_from_outside.is_none() && !end.background {
-            let reason = end.summary.reason.clone();
-            self.cancelled_from_outside = reason.filter(comes_from_outside);
-        }
-        let failed = matches!(end.summary.severity, Severity::Err | Severity::Panicked);
+        let failed = match &end.summary {
+            Summary::Ok => false,
+            Summary::Err => true,
+            Summary::Cancelled(reason) => {
+                if !end.background && comes_from_outside(reason) {
+                    self.cancelled_from_outside.get_or_insert(reason.clone());
+                }
+                false
+            }
+            Summary::Panicked(payload) => {
+                self.first_panic.get_or_insert(payload.clone());
+                true
+            }
+        };
         failed && policy == Policy::FailFast && !mutant!(FailFastForgets)
     }
 

@@ -37,7 +37,7 @@ where
 {
     let mut result = None;
     let loan = Loan::default();
-    let mut main: LocalTask<(), Never> = spawn_local_in(root, root.next_path(), |cx| {
+    let mut main: LocalTask<(), Never> = spawn_local_in(root, root.as_parent(), |cx| {
         let cx: LocalCx<E> = cx.retyped();
         let returned = &mut result;
         // SAFETY: `loan` stays in this frame and is dropped below, or by unwinding, before `result` and before

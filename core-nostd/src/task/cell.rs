@@ -63,7 +63,7 @@ pub struct Header {
     pub(super) member: Links,
     join: UnsafeCell<Option<Waker>>,
     cold: OnceBox<Cold>,
-    ordinal: AtomicU32,
+    pub(crate) ordinal: AtomicU32,
     permits: AtomicU32,
     flags: AtomicU16,
     pub(super) membership: Membership,
@@ -82,21 +82,20 @@ impl fmt::Debug for Header {
 }
 
 impl Header {
-    /// The front of a new cell, in memory for the whole of it. `None`: there is no memory.
-    ///
-    /// # Safety
-    /// `layout` begins with a header, and `vtable` is for what lies behind it.
-    unsafe fn allocate(
-        layout: Layout,
-        vtable: &'static VTable,
-        with: Construction,
+    /// The front of a new cell, in memory for the whole of it, as if it were being polled; see `State::spawning` for
+    /// the references. `None`: there is no memory.
+    pub(crate) fn allocate(
+        kind: Kind,
+        region: &Arc<RegionCore>,
+        path: PathId,
+        mut flags: u16,
+        priority: u8,
     ) -> Option<NonNull<Self>> {
         // By hand, since `Box::new` aborts where memory is out.
-        // SAFETY: the layout has a size: the header is not empty.
-        let memory = unsafe { alloc::alloc::alloc(layout) };
+        // SAFETY: the layout has a size: a cell begins with a header.
+        let memory = unsafe { alloc::alloc::alloc(kind.layout) };
         let header = NonNull::new(memory)?.cast::<Self>();
-        let kernel = &with.region.kernel;
-        let mut flags = with.flags;
+        let kernel = &region.kernel;
         if kernel.is_traced() {
             flags |= TRACED;
         }
@@ -105,10 +104,10 @@ impl Header {
         }
         let made = Self {
             state: State::spawning(),
-            vtable,
+            vtable: kind.vtable,
             next: AtomicPtr::new(core::ptr::null_mut()),
-            region: with.region,
-            path: with.path,
+            region: Arc::clone(region),
+            path,
             member: Links::new(),
             join: UnsafeCell::new(None),
             cold: OnceBox::new(),
@@ -117,11 +116,23 @@ impl Header {
             // The phase is `Running`, which is number zero.
             flags: AtomicU16::new(flags),
             membership: Membership::new(),
-            priority: with.priority,
+            priority,
         };
         // SAFETY: freshly allocated, with room for a header.
         unsafe { header.write(made) };
         Some(header)
+    }
+
+    /// Frees a cell that has nothing behind its header.
+    ///
+    /// # Safety
+    /// [`allocate`](Self::allocate) gave it for this kind, and no reference to it is used any more.
+    pub(crate) unsafe fn take_back(header: NonNull<Self>, kind: Kind) {
+        // SAFETY: by the caller's contract.
+        unsafe {
+            header.drop_in_place();
+            alloc::alloc::dealloc(header.as_ptr().cast(), kind.layout);
+        }
     }
 
     /// The reason of this task's cancel if `seen`, which its body ended with, is a token that this very task
@@ -151,13 +162,6 @@ impl Header {
     pub(super) fn clear(&self, flag: u16) {
         let flags = self.flags.load(Ordering::Relaxed);
         self.flags.store(flags & !flag, Ordering::Relaxed);
-    }
-
-    /// The number of the next child, finalizer, scope or random draw of this task. A poll may lend its `Cx` to
-    /// other threads: each of them gets a number of its own.
-    #[inline]
-    pub(crate) fn next_ordinal(&self) -> u32 {
-        self.ordinal.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The trace name of the next object that this task is the first to touch.
@@ -362,7 +366,7 @@ impl Header {
 }
 
 /// The typed steps, one table per type of future.
-struct VTable {
+pub(crate) struct VTable {
     /// Polls the future. `Ready` leaves the outcome stored. Panics pass through.
     poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> Poll<()>,
     /// Drops the future, if it is still there, and stores this outcome. Panics of the drop pass through.
@@ -389,37 +393,42 @@ enum OutcomeAt {
     Panicked(NonNull<PanicPayload>),
 }
 
-/// What the policy needs to know of an outcome.
-pub(crate) struct Summary {
-    pub severity: Severity,
-    pub reason: Option<CancelReason>,
-    pub panic: Option<PanicPayload>,
+/// What the policy needs to know of an outcome. Two words, which travel in registers.
+pub(crate) enum Summary {
+    Ok,
+    Err,
+    Cancelled(CancelReason),
+    Panicked(PanicPayload),
 }
 
 impl Summary {
     /// # Safety
     /// The cell is alive, and nobody changes its outcome meanwhile.
     unsafe fn of(outcome: OutcomeAt) -> Self {
-        let mut summary = Self {
-            severity: Severity::Ok,
-            reason: None,
-            panic: None,
-        };
         match outcome {
-            OutcomeAt::Ok => {}
-            OutcomeAt::Err => summary.severity = Severity::Err,
-            OutcomeAt::Cancelled(reason) => {
-                summary.severity = Severity::Cancelled;
-                // SAFETY: as the caller promises.
-                summary.reason = Some(unsafe { reason.as_ref() }.clone());
-            }
-            OutcomeAt::Panicked(payload) => {
-                summary.severity = Severity::Panicked;
-                // SAFETY: as the caller promises.
-                summary.panic = Some(unsafe { payload.as_ref() }.clone());
-            }
+            OutcomeAt::Ok => Self::Ok,
+            OutcomeAt::Err => Self::Err,
+            // SAFETY: as the caller promises.
+            OutcomeAt::Cancelled(reason) => Self::Cancelled(unsafe { reason.as_ref() }.clone()),
+            // SAFETY: as the caller promises.
+            OutcomeAt::Panicked(payload) => Self::Panicked(unsafe { payload.as_ref() }.clone()),
         }
-        summary
+    }
+
+    pub(crate) fn severity(&self) -> Severity {
+        match self {
+            Self::Ok => Severity::Ok,
+            Self::Err => Severity::Err,
+            Self::Cancelled(_) => Severity::Cancelled,
+            Self::Panicked(_) => Severity::Panicked,
+        }
+    }
+
+    pub(crate) fn reason(&self) -> Option<&CancelReason> {
+        match self {
+            Self::Cancelled(reason) => Some(reason),
+            _ => None,
+        }
     }
 }
 
@@ -435,13 +444,13 @@ pub(super) struct Cell<F, T, E> {
     pub(super) stage: UnsafeCell<Stage<F, T, E>>,
 }
 
-/// What a new cell is made with.
-pub(crate) struct Construction {
-    pub region: Arc<RegionCore>,
-    pub path: PathId,
-    /// `LOCAL`, `BACKGROUND`, `CLOSER` and `TIMED`, as they apply.
-    pub flags: u16,
-    pub priority: u8,
+/// What a cell of one type is to whom does not know the type.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    /// Begins with a [`Header`].
+    layout: Layout,
+    /// For what lies behind the header.
+    vtable: &'static VTable,
 }
 
 impl<F, T, E> Cell<F, T, E>
@@ -457,15 +466,19 @@ where
         free: Self::free,
     };
 
-    /// A cell without a future, as if it were being polled; see `State::spawning` for the references.
-    /// `None`: there is no memory for it, and nothing happened.
-    pub(super) fn allocate(with: Construction) -> Option<NonNull<Header>> {
-        // SAFETY: the layout begins with the header's, as `repr(C)` says.
-        let header = unsafe { Header::allocate(Layout::new::<Self>(), &Self::VTABLE, with) }?;
+    pub(super) const KIND: Kind = Kind {
+        layout: Layout::new::<Self>(),
+        vtable: &Self::VTABLE,
+    };
+
+    /// Writes what lies behind the header: no future yet.
+    ///
+    /// # Safety
+    /// `header` is what [`Header::allocate`] gave for this type's `KIND`, and nobody else knows it.
+    pub(super) unsafe fn init_stage(header: NonNull<Header>) {
         let cell = header.cast::<Self>().as_ptr();
-        // SAFETY: freshly allocated for a value of this type, whose header is in place.
+        // SAFETY: freshly allocated for a value of this type.
         unsafe { (&raw mut (*cell).stage).write(UnsafeCell::new(Stage::Outcome(None))) };
-        Some(header)
     }
 
     /// # Safety
@@ -483,8 +496,8 @@ where
     /// # Safety
     /// As for `stage`; the caller constructs the task and nobody else has seen it.
     pub(super) unsafe fn place(header: NonNull<Header>, future: F) {
-        // SAFETY: exclusive by the caller's contract; the stage is empty.
-        unsafe { *Self::stage(header) = Stage::Body(future) };
+        // SAFETY: exclusive by the caller's contract; the stage is empty, so nothing is to be dropped.
+        unsafe { Self::stage(header).write(Stage::Body(future)) };
     }
 
     /// # Safety

@@ -5,6 +5,7 @@
 
 use alloc::sync::Arc;
 use core::future::Future;
+use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
@@ -15,16 +16,16 @@ use super::cell::{
 use super::handle::{LocalTask, Task};
 use super::reference::{Runnable, TaskRef};
 use super::state::{PendingAction, SweepAction};
-use super::{Construction, Member, Phase, waker};
+use super::{Kind, Member, Phase, waker};
 use crate::cancel::{CancelKind, CancelReason};
-use crate::error::TaskError;
+use crate::error::{SpawnError, TaskError};
 use crate::finalize::Finalizers;
 use crate::inspect::Site;
 use crate::mutants::mutant;
 use crate::outcome::{PanicPayload, Severity};
 use crate::path::PathId;
 use crate::platform::guarded;
-use crate::region::{Birth, ChildEnd, RegionCore};
+use crate::region::{ChildEnd, RegionCore};
 use crate::sync::atomic::Ordering;
 use crate::time::Time;
 use crate::trace::EventKind;
@@ -41,30 +42,30 @@ pub enum Ran {
     Again(Runnable),
 }
 
-/// Makes a task, admitted by the caller, and queues it. `birth` gives it what is its own, `make` turns its context into
-/// its future.
+/// Makes a task and queues it. `begin` admits a task of this kind and gives it what is its own, `make` turns its context
+/// into its future.
 ///
-/// `Err`: there is no memory for the task, or for what is its own; `make` comes back uncalled.
+/// What comes before `make` is not generic: it is the larger part, and one piece of code for all types of tasks.
+///
+/// # Errors
+/// Those of `begin`; `make` is dropped uncalled.
 pub(crate) fn spawn<F, T, E, M>(
-    with: Construction,
-    birth: Option<&Birth<'_>>,
-    site: Site,
+    begin: impl FnOnce(Kind) -> Result<Newborn, SpawnError>,
     make: M,
-) -> Result<Task<T, E>, M>
+) -> Result<Task<T, E>, SpawnError>
 where
     M: FnOnce(TaskRef) -> F,
     F: Future<Output = Result<T, E>>,
     E: TaskError,
 {
-    let Some(raw) = Cell::<F, T, E>::allocate(with) else {
-        return Err(make);
+    let Newborn(raw) = begin(Cell::<F, T, E>::KIND)?;
+    // SAFETY: made for this kind in the line above.
+    unsafe { Cell::<F, T, E>::init_stage(raw) };
+    // SAFETY: `State::spawning` counted one reference for the `Cx`, and one for the handle.
+    let (context, handle) = unsafe {
+        let context = TaskRef::from_counted(raw);
+        (context, Task::new::<F>(TaskRef::from_counted(raw)))
     };
-    // SAFETY: nobody else knows the cell yet, and all its references are ours.
-    let Some(context) = (unsafe { begin(raw, birth, site) }) else {
-        return Err(make);
-    };
-    // SAFETY: `State::spawning` counted one reference for the handle.
-    let handle = unsafe { Task::new::<F>(TaskRef::from_counted(raw)) };
     let unwinding = FinishOnUnwind(raw);
     let future = make(context);
     core::mem::forget(unwinding);
@@ -75,22 +76,30 @@ where
     Ok(handle)
 }
 
-/// Gives a new task what is its own, and the caller the reference of its `Cx`. `None`: there is no memory for it, and
-/// the cell is gone.
-///
-/// # Safety
-/// The cell was allocated by the caller, who has not used any of its references.
-unsafe fn begin(raw: NonNull<Header>, birth: Option<&Birth<'_>>, site: Site) -> Option<TaskRef> {
-    // SAFETY: `State::spawning` counted one reference for the `Cx`.
-    let context = unsafe { TaskRef::from_counted(raw) };
-    if birth.is_none_or(|birth| birth.take_place(&context)) {
-        context.region.kernel.inspect.spawned(&context, site);
-        return Some(context);
+/// The header of a new task; what lies behind it is not written yet, so it must not be dropped but spawned.
+pub(crate) struct Newborn(NonNull<Header>);
+
+impl Newborn {
+    /// Makes the task, and lets `own` give it what is its own. `None`: there is no memory for it, and nothing happened.
+    pub(crate) fn new(
+        kind: Kind,
+        region: &Arc<RegionCore>,
+        path: PathId,
+        (flags, priority): (u16, u8),
+        site: Site,
+        own: impl FnOnce(&TaskRef) -> bool,
+    ) -> Option<Self> {
+        let raw = Header::allocate(kind, region, path, flags, priority)?;
+        // SAFETY: the reference that `State::spawning` counted for the `Cx`, lent.
+        let task = ManuallyDrop::new(unsafe { TaskRef::from_counted(raw) });
+        if own(&task) {
+            region.kernel.inspect.spawned(&task, site);
+            return Some(Self(raw));
+        }
+        // SAFETY: no reference is used from here on, and nothing lies behind the header.
+        unsafe { Header::take_back(raw, kind) };
+        None
     }
-    core::mem::forget(context);
-    // SAFETY: no reference is used from here on.
-    unsafe { erased::free(raw) };
-    None
 }
 
 /// # Safety
@@ -274,7 +283,7 @@ fn settle(raw: NonNull<Header>) -> Ran {
     };
     if mutant!(PanicSkipsFinalizers) {
         // SAFETY: the outcome is stored and `POLLING` is held.
-        if unsafe { erased::summary(raw) }.severity == Severity::Panicked {
+        if unsafe { erased::summary(raw) }.severity() == Severity::Panicked {
             return complete(raw);
         }
     }
@@ -317,7 +326,7 @@ fn complete(raw: NonNull<Header>) -> Ran {
     enter_phase(&task, Phase::Done);
     kernel.inspect.ended(task.path);
     kernel.emit(EventKind::TaskDone, task.path, region.path.as_u64(), || {
-        summary.severity as u64 | u64::from(forced) << 8 | u64::from(unpolled) << 9
+        summary.severity() as u64 | u64::from(forced) << 8 | u64::from(unpolled) << 9
     });
     let background = task.has(BACKGROUND);
     // Also when it has left the list: whoever told it may not have released the lock yet.
