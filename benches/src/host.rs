@@ -11,6 +11,14 @@ pub fn tokio() -> tokio::runtime::Runtime {
         .expect("a current_thread runtime needs no resources")
 }
 
+/// tokio's scheduler on two threads, without timers and I/O.
+pub fn tokio_threads() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .expect("the host has threads")
+}
+
 /// The limit: async-task cells in a thread-local FIFO, popped in a loop. No park, no fairness, no shutdown.
 pub mod raw {
     use async_task::{Runnable, Task};

@@ -8,6 +8,8 @@ use crate::harness::{Contestant, Role, Unit, Workload, ns_each, scaled, sum_belo
 use crate::heap;
 use crate::workload::Build;
 use crate::workload::cancel_tree::{DEPTH, FANOUT, Gauge, TASKS};
+use crate::workload::mpsc::shares;
+use crate::workload::scale;
 use crate::workload::threads::Landing;
 use crate::workload::timers;
 use asupersync_core::channel::{mpsc, oneshot};
@@ -18,6 +20,7 @@ use asupersync_std::Runtime;
 use std::future::poll_fn;
 use std::hint::black_box;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
@@ -219,20 +222,21 @@ pub fn chained_spawn(on: On, links: u64) -> Vec<Contestant> {
     })]
 }
 
-pub fn mpsc(on: On, capacity: usize, messages: u64) -> Vec<Contestant> {
-    type Producer = fn(&Region, mpsc::Sender<u64>, u64) -> Result<Task<(), Error>, SpawnError>;
+pub fn mpsc(on: On, producers: u64, capacity: usize, messages: u64) -> Vec<Contestant> {
+    type Producer =
+        fn(&Region, mpsc::Sender<u64>, Range<u64>) -> Result<Task<(), Error>, SpawnError>;
     type Consumer = fn(&Region, mpsc::Receiver<u64>) -> Result<Task<u64, Error>, SpawnError>;
-    const PERMITS: Producer = |region, sender, messages| {
+    const PERMITS: Producer = |region, sender, numbers| {
         region.spawn(async move |cx| {
-            for number in 0..messages {
+            for number in numbers {
                 let _ = sender.reserve(&cx).await?.send(number);
             }
             Ok(())
         })
     };
-    const SENDS: Producer = |region, sender, messages| {
+    const SENDS: Producer = |region, sender, numbers| {
         region.spawn(async move |cx| {
-            for number in 0..messages {
+            for number in numbers {
                 sender.send(&cx, number).await?;
             }
             Ok(())
@@ -264,10 +268,15 @@ pub fn mpsc(on: On, capacity: usize, messages: u64) -> Vec<Contestant> {
                 mpsc::channel(NonZeroUsize::new(capacity).expect("room for a message"));
             let (spent, sum) = timed(|| {
                 in_region(&mut runtime, async |region| {
-                    let producer = produce(region, sender, messages)?;
+                    let producers = shares(messages, producers)
+                        .map(|share| produce(region, sender.clone(), share))
+                        .collect::<Result<Vec<_>, _>>()?;
+                    drop(sender);
                     // A task of its own, as on the raw loop.
                     let sum = consume(region, receiver)?.join(region).await?;
-                    producer.join(region).await?;
+                    for producer in producers {
+                        producer.join(region).await?;
+                    }
                     Ok(sum)
                 })
             });
@@ -284,23 +293,30 @@ pub fn mpsc(on: On, capacity: usize, messages: u64) -> Vec<Contestant> {
             BATCH,
         ),
         contestant("asupersync, one-step send", Role::Other, SENDS, SINGLE),
-        kanal_here(on, capacity, messages),
+        kanal_here(on, producers, capacity, messages),
     ]
 }
 
 /// The fastest peer's channel on our runtime: what of the difference is the runtime's switch, not the channel's work.
-fn kanal_here(on: On, capacity: usize, messages: u64) -> Contestant {
+fn kanal_here(on: On, producers: u64, capacity: usize, messages: u64) -> Contestant {
     let mut runtime = runtime(on);
     Contestant::new("kanal on asupersync", Role::Other, move || {
         let (sender, receiver) = kanal::bounded_async(capacity);
         let (spent, sum) = timed(|| {
             in_region(&mut runtime, async |region| {
-                let producer = region.spawn(async move |_cx| {
-                    for number in 0..messages {
-                        sender.send(number).await?;
-                    }
-                    Ok(())
-                })?;
+                let produce = |numbers: Range<u64>| {
+                    let sender = sender.clone();
+                    region.spawn(async move |_cx| {
+                        for number in numbers {
+                            sender.send(number).await?;
+                        }
+                        Ok(())
+                    })
+                };
+                let producers = shares(messages, producers)
+                    .map(produce)
+                    .collect::<Result<Vec<_>, _>>()?;
+                drop(sender);
                 let consumer = region.spawn(async move |_cx| {
                     let mut sum = 0;
                     while let Ok(number) = receiver.recv().await {
@@ -309,7 +325,9 @@ fn kanal_here(on: On, capacity: usize, messages: u64) -> Contestant {
                     Ok(sum)
                 })?;
                 let sum = consumer.join(region).await?;
-                producer.join(region).await?;
+                for producer in producers {
+                    producer.join(region).await?;
+                }
                 Ok(sum)
             })
         });
@@ -388,6 +406,52 @@ pub fn timer_expire(tasks: u64) -> Vec<Contestant> {
         });
         wakes.spread(tasks)
     })]
+}
+
+pub fn growth(name: &'static str, role: Role, tasks: u64) -> Contestant {
+    let room = Runtime::builder().workers(1).capacity(tasks as usize + 1);
+    let mut runtime = room.build().expect("the host has threads");
+    Contestant::new(name, role, move || {
+        let (spent, cancelled) = timed(|| {
+            in_region(&mut runtime, async |region| {
+                let handles = (0..tasks)
+                    .map(|_| region.spawn(async |cx| Ok(until_cancelled(&cx).await?)))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let mut cancelled = 0;
+                for handle in &handles {
+                    handle.cancel("the benchmark is over");
+                }
+                for handle in handles {
+                    let outcome = handle.outcome(region).await?;
+                    cancelled += u64::from(matches!(outcome, Outcome::Cancelled(_)));
+                }
+                Ok(cancelled)
+            })
+        });
+        assert_eq!(cancelled, tasks);
+        ns_each(spent, tasks)
+    })
+}
+
+pub fn idle_cpu(sleepers: u64) -> Contestant {
+    Contestant::new("asupersync", Role::Ours, move || {
+        let mut runtime = with_workers(2);
+        let mut spent = Duration::ZERO;
+        // Cancelled at its end, so it returns the cancel.
+        let _ = runtime.block_on(async |region| {
+            for _ in 0..sleepers {
+                drop(region.spawn(async |cx| Ok(cx.sleep(Duration::from_secs(3_600)).await?))?);
+            }
+            // Until all of them sleep.
+            region.sleep(scale::WATCHED / 4).await?;
+            let before = scale::process_time();
+            region.sleep(scale::WATCHED).await?;
+            spent = scale::process_time() - before;
+            region.cancel("the benchmark is over");
+            Ok::<(), Error>(())
+        });
+        scale::us_each_second(spent)
+    })
 }
 
 /// Waits for nothing but a cancel.

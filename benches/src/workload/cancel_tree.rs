@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Instant;
+use tokio::runtime::Runtime;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
@@ -37,14 +38,32 @@ pub const TASKS: u64 = 11_111;
 pub fn workload(name: &'static str) -> Workload {
     let mut contestants = ours::cancel_tree(ours::On::One);
     contestants.extend([
-        tokio_abort_on_drop(),
-        tokio_join_set(),
-        tokio_token_and_tracker(),
-        tokio_flat_join_set(),
+        tokio_abort_on_drop(host::tokio()),
+        tokio_join_set(host::tokio()),
+        tokio_token_and_tracker(host::tokio()),
+        tokio_flat_join_set(host::tokio()),
         smol(),
         futures(),
         raw(),
     ]);
+    of(name, contestants)
+}
+
+/// The same on two threads. Here the bar names the structured peer.
+pub fn on_threads(name: &'static str) -> Workload {
+    let mut contestants = ours::cancel_tree(ours::On::Two);
+    let mut others = [
+        tokio_abort_on_drop(host::tokio_threads()),
+        tokio_join_set(host::tokio_threads()),
+        tokio_flat_join_set(host::tokio_threads()),
+    ];
+    others.iter_mut().for_each(|other| other.role = Role::Other);
+    contestants.push(tokio_token_and_tracker(host::tokio_threads()));
+    contestants.extend(others);
+    of(name, contestants)
+}
+
+fn of(name: &'static str, contestants: Vec<Contestant>) -> Workload {
     Workload {
         name,
         per: "tree",
@@ -100,12 +119,12 @@ impl Drop for Alive {
 
 /// Builds a tree on tokio, cancels it with `cancel`, and returns the time from there to quiescence.
 fn on_tokio<T>(
+    runtime: Runtime,
     name: &'static str,
     role: Role,
     plant: impl Fn(&Arc<Gauge>) -> T + 'static,
     cancel: impl AsyncFn(T, &Gauge) + 'static,
 ) -> Contestant {
-    let runtime = host::tokio();
     Contestant::new(name, role, move || {
         let gauge = Arc::new(Gauge::default());
         let spent = runtime.block_on(async {
@@ -122,7 +141,7 @@ fn on_tokio<T>(
     })
 }
 
-fn tokio_abort_on_drop() -> Contestant {
+fn tokio_abort_on_drop(runtime: Runtime) -> Contestant {
     fn plant(gauge: Arc<Gauge>, depth: u32) -> AbortOnDropHandle<()> {
         AbortOnDropHandle::new(tokio::spawn(async move {
             let _alive = gauge.enter();
@@ -134,6 +153,7 @@ fn tokio_abort_on_drop() -> Contestant {
         }))
     }
     on_tokio(
+        runtime,
         "tokio AbortOnDropHandle",
         Role::Named,
         |gauge| plant(gauge.clone(), DEPTH),
@@ -145,7 +165,7 @@ fn tokio_abort_on_drop() -> Contestant {
     )
 }
 
-fn tokio_join_set() -> Contestant {
+fn tokio_join_set(runtime: Runtime) -> Contestant {
     fn plant(gauge: Arc<Gauge>, depth: u32) -> JoinHandle<()> {
         tokio::spawn(node(gauge, depth))
     }
@@ -162,6 +182,7 @@ fn tokio_join_set() -> Contestant {
         })
     }
     on_tokio(
+        runtime,
         "tokio JoinSet",
         Role::Named,
         |gauge| plant(gauge.clone(), DEPTH),
@@ -173,7 +194,7 @@ fn tokio_join_set() -> Contestant {
     )
 }
 
-fn tokio_token_and_tracker() -> Contestant {
+fn tokio_token_and_tracker(runtime: Runtime) -> Contestant {
     fn plant(
         gauge: Arc<Gauge>,
         token: CancellationToken,
@@ -195,6 +216,7 @@ fn tokio_token_and_tracker() -> Contestant {
         })
     }
     on_tokio(
+        runtime,
         "tokio token + tracker",
         Role::Named,
         |gauge| {
@@ -210,8 +232,9 @@ fn tokio_token_and_tracker() -> Contestant {
     )
 }
 
-fn tokio_flat_join_set() -> Contestant {
+fn tokio_flat_join_set(runtime: Runtime) -> Contestant {
     on_tokio(
+        runtime,
         "tokio JoinSet, flat",
         Role::Other,
         |gauge| {

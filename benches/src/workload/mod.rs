@@ -8,9 +8,10 @@ pub mod cancel_tree;
 mod chained_spawn;
 pub mod hyper_hello;
 mod idle_bytes;
-mod mpsc;
+pub mod mpsc;
 mod oneshot;
 mod ping_pong;
+pub mod scale;
 mod spawn_join;
 pub mod tcp_echo;
 pub mod threads;
@@ -94,6 +95,8 @@ pub fn all() -> Vec<(&'static str, Build)> {
         ),
     ];
     all.extend(timers);
+    all.push(("growth", Box::new(|| scale::growth("growth"))));
+    all.push(("idle_cpu", Box::new(|| scale::idle_cpu("idle_cpu"))));
     all.extend(ours::own_costs());
     all
 }

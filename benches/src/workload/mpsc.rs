@@ -1,8 +1,9 @@
-//! One producer task sends N numbers through a bounded channel; the root receives them one by one and adds up.
+//! Producer tasks send N numbers through a bounded channel; one task receives them one by one and adds up.
 //!
-//! The peers' channels run on the raw loop, which charges them the least for a task switch; tokio's also on tokio,
-//! where it takes part in tokio's cooperative budget. asupersync's channel runs on asupersync and takes a permit for
-//! each message: reserve (wait for room), then commit.
+//! On one thread there is one producer. The peers' channels run on the raw loop, which charges them the least for a task
+//! switch; tokio's also on tokio, where it takes part in tokio's cooperative budget. Between threads there are one or
+//! four, and the peers' channels run on tokio's scheduler. asupersync's channel runs on asupersync and takes a permit
+//! for each message: reserve (wait for room), then commit.
 //!
 //! Dominated by: at capacity 1 the switch between producer and consumer after every message (wake, queue, poll); at 64
 //! and 1024 the channel's lock or atomics, since a whole capacity goes through per switch.
@@ -12,53 +13,44 @@ use crate::harness::{Contestant, Role, Unit, Workload, ns_each, sum_below, timed
 use crate::host::{self, raw};
 use crate::ours;
 use std::future::Future;
+use std::ops::Range;
 
 pub fn workload(name: &'static str, capacity: usize, messages: u64) -> Workload {
-    let mut contestants = ours::mpsc(ours::On::One, capacity, messages);
+    let mut contestants = ours::mpsc(ours::On::One, 1, capacity, messages);
     contestants.extend([
-        on_raw("tokio on the raw loop", messages, move || {
-            tokio_pair(capacity, messages)
-        }),
+        on_raw::<TokioSends>("tokio on the raw loop", capacity, messages),
         on_tokio(capacity, messages),
-        on_raw("flume", messages, move || flume_pair(capacity, messages)),
-        on_raw("kanal", messages, move || kanal_pair(capacity, messages)),
-        on_raw("async-channel", messages, move || {
-            async_channel_pair(capacity, messages)
-        }),
+        on_raw::<Flume>("flume", capacity, messages),
+        on_raw::<Kanal>("kanal", capacity, messages),
+        on_raw::<AsyncChannel>("async-channel", capacity, messages),
     ]);
-    let mut permits = on_raw("tokio on the raw loop, permits", messages, move || {
-        tokio_permit_pair(capacity, messages)
-    });
+    let mut permits = on_raw::<TokioPermits>("tokio on the raw loop, permits", capacity, messages);
     permits.role = Role::Other;
     contestants.push(permits);
-    Workload {
-        name,
-        per: "message",
-        unit: Unit::Ns,
-        bar: Some(1.1),
-        contestants,
-    }
+    of(name, contestants)
 }
 
 /// The same between two threads: every channel on tokio's threads, ours on ours.
-pub fn on_threads(name: &'static str, capacity: usize, messages: u64) -> Workload {
-    fn peer<P, C>(
+pub fn on_threads(name: &'static str, producers: u64, capacity: usize, messages: u64) -> Workload {
+    fn peer<C: Channel>(
         name: &'static str,
+        producers: u64,
+        capacity: usize,
         messages: u64,
-        pair: impl Fn() -> (P, C) + 'static,
-    ) -> Contestant
-    where
-        P: Future<Output = ()> + Send + 'static,
-        C: Future<Output = u64> + Send + 'static,
-    {
+    ) -> Contestant {
         let tokio = Tokio::start();
         Contestant::new(name, Role::Named, move || {
-            let (producer, consumer) = pair();
+            let (sender, receiver) = C::bounded(capacity);
             let (spent, sum) = timed(|| {
                 tokio.wait(async {
-                    let producer = tokio.spawn(producer);
-                    let sum = tokio.spawn(consumer).await;
-                    producer.await;
+                    let started: Vec<_> = shares(messages, producers)
+                        .map(|share| tokio.spawn(produce::<C>(sender.clone(), share)))
+                        .collect();
+                    drop(sender);
+                    let sum = tokio.spawn(consume::<C>(receiver)).await;
+                    for producer in started {
+                        producer.await;
+                    }
                     sum
                 })
             });
@@ -66,15 +58,17 @@ pub fn on_threads(name: &'static str, capacity: usize, messages: u64) -> Workloa
             ns_each(spent, messages)
         })
     }
-    let mut contestants = ours::mpsc(ours::On::Two, capacity, messages);
+    let mut contestants = ours::mpsc(ours::On::Two, producers, capacity, messages);
     contestants.extend([
-        peer("tokio", messages, move || tokio_pair(capacity, messages)),
-        peer("flume", messages, move || flume_pair(capacity, messages)),
-        peer("kanal", messages, move || kanal_pair(capacity, messages)),
-        peer("async-channel", messages, move || {
-            async_channel_pair(capacity, messages)
-        }),
+        peer::<TokioSends>("tokio", producers, capacity, messages),
+        peer::<Flume>("flume", producers, capacity, messages),
+        peer::<Kanal>("kanal", producers, capacity, messages),
+        peer::<AsyncChannel>("async-channel", producers, capacity, messages),
     ]);
+    of(name, contestants)
+}
+
+fn of(name: &'static str, contestants: Vec<Contestant>) -> Workload {
     Workload {
         name,
         per: "message",
@@ -84,22 +78,22 @@ pub fn on_threads(name: &'static str, capacity: usize, messages: u64) -> Workloa
     }
 }
 
+/// The numbers below `messages`, as evenly among producers as they go.
+pub fn shares(messages: u64, producers: u64) -> impl Iterator<Item = Range<u64>> {
+    let from = move |producer| messages * producer / producers;
+    (0..producers).map(move |producer| from(producer)..from(producer + 1))
+}
+
+// ---------------------------------------------------------------- hosts
+
 /// Runs a producer and a consumer on the raw loop. Making the channel is outside the time.
-fn on_raw<P, C>(
-    name: &'static str,
-    messages: u64,
-    pair: impl Fn() -> (P, C) + 'static,
-) -> Contestant
-where
-    P: Future<Output = ()> + Send + 'static,
-    C: Future<Output = u64> + Send + 'static,
-{
+fn on_raw<C: Channel>(name: &'static str, capacity: usize, messages: u64) -> Contestant {
     Contestant::new(name, Role::Named, move || {
-        let (producer, consumer) = pair();
+        let (sender, receiver) = C::bounded(capacity);
         let (spent, sum) = timed(|| {
-            raw::block_on(async {
-                let producer = raw::spawn(producer);
-                let sum = consumer.await;
+            raw::block_on(async move {
+                let producer = raw::spawn(produce::<C>(sender, 0..messages));
+                let sum = consume::<C>(receiver).await;
                 producer.await;
                 sum
             })
@@ -112,12 +106,13 @@ where
 fn on_tokio(capacity: usize, messages: u64) -> Contestant {
     let runtime = host::tokio();
     Contestant::new("tokio on tokio", Role::Named, move || {
-        let (producer, consumer) = tokio_pair(capacity, messages);
+        let (sender, receiver) = TokioSends::bounded(capacity);
         let (spent, sum) = timed(|| {
             runtime.block_on(async {
-                let producer = tokio::spawn(producer);
+                let producer = tokio::spawn(produce::<TokioSends>(sender, 0..messages));
                 // A task of its own, as on the raw loop: the future given to `block_on` is polled by another path.
-                let sum = tokio::spawn(consumer).await.expect("the consumer returns");
+                let consumer = tokio::spawn(consume::<TokioSends>(receiver));
+                let sum = consumer.await.expect("the consumer returns");
                 producer.await.expect("the producer returns");
                 sum
             })
@@ -127,121 +122,115 @@ fn on_tokio(capacity: usize, messages: u64) -> Contestant {
     })
 }
 
-fn tokio_pair(
-    capacity: usize,
-    messages: u64,
-) -> (
-    impl Future<Output = ()> + Send + 'static,
-    impl Future<Output = u64> + Send + 'static,
-) {
-    let (sender, mut receiver) = tokio::sync::mpsc::channel(capacity);
-    let producer = async move {
-        for number in 0..messages {
-            sender.send(number).await.expect("the consumer lives");
-        }
-    };
-    let consumer = async move {
-        let mut sum = 0;
-        while let Some(number) = receiver.recv().await {
-            sum += number;
-        }
-        sum
-    };
-    (producer, consumer)
+async fn produce<C: Channel>(sender: C::Sender, numbers: Range<u64>) {
+    for number in numbers {
+        C::send(&sender, number).await;
+    }
 }
 
-fn tokio_permit_pair(
-    capacity: usize,
-    messages: u64,
-) -> (
-    impl Future<Output = ()> + Send + 'static,
-    impl Future<Output = u64> + Send + 'static,
-) {
-    let (sender, mut receiver) = tokio::sync::mpsc::channel(capacity);
-    let producer = async move {
-        for number in 0..messages {
-            sender
-                .reserve()
-                .await
-                .expect("the consumer lives")
-                .send(number);
-        }
-    };
-    let consumer = async move {
-        let mut sum = 0;
-        while let Some(number) = receiver.recv().await {
-            sum += number;
-        }
-        sum
-    };
-    (producer, consumer)
+async fn consume<C: Channel>(mut receiver: C::Receiver) -> u64 {
+    let mut sum = 0;
+    while let Some(number) = C::recv(&mut receiver).await {
+        sum += number;
+    }
+    sum
 }
 
-fn flume_pair(
-    capacity: usize,
-    messages: u64,
-) -> (
-    impl Future<Output = ()> + Send + 'static,
-    impl Future<Output = u64> + Send + 'static,
-) {
-    let (sender, receiver) = flume::bounded(capacity);
-    let producer = async move {
-        for number in 0..messages {
-            sender.send_async(number).await.expect("the consumer lives");
-        }
-    };
-    let consumer = async move {
-        let mut sum = 0;
-        while let Ok(number) = receiver.recv_async().await {
-            sum += number;
-        }
-        sum
-    };
-    (producer, consumer)
+// ---------------------------------------------------------------- peers
+
+/// A peer's bounded channel. Sending panics without a receiver; receiving gives `None` without senders.
+trait Channel: 'static {
+    type Sender: Clone + Send + Sync + 'static;
+    type Receiver: Send + 'static;
+
+    fn bounded(capacity: usize) -> (Self::Sender, Self::Receiver);
+    fn send(sender: &Self::Sender, number: u64) -> impl Future<Output = ()> + Send;
+    fn recv(receiver: &mut Self::Receiver) -> impl Future<Output = Option<u64>> + Send;
 }
 
-fn kanal_pair(
-    capacity: usize,
-    messages: u64,
-) -> (
-    impl Future<Output = ()> + Send + 'static,
-    impl Future<Output = u64> + Send + 'static,
-) {
-    let (sender, receiver) = kanal::bounded_async(capacity);
-    let producer = async move {
-        for number in 0..messages {
-            sender.send(number).await.expect("the consumer lives");
-        }
-    };
-    let consumer = async move {
-        let mut sum = 0;
-        while let Ok(number) = receiver.recv().await {
-            sum += number;
-        }
-        sum
-    };
-    (producer, consumer)
+struct TokioSends;
+
+impl Channel for TokioSends {
+    type Sender = tokio::sync::mpsc::Sender<u64>;
+    type Receiver = tokio::sync::mpsc::Receiver<u64>;
+
+    fn bounded(capacity: usize) -> (Self::Sender, Self::Receiver) {
+        tokio::sync::mpsc::channel(capacity)
+    }
+    async fn send(sender: &Self::Sender, number: u64) {
+        sender.send(number).await.expect("the consumer lives");
+    }
+    fn recv(receiver: &mut Self::Receiver) -> impl Future<Output = Option<u64>> + Send {
+        receiver.recv()
+    }
 }
 
-fn async_channel_pair(
-    capacity: usize,
-    messages: u64,
-) -> (
-    impl Future<Output = ()> + Send + 'static,
-    impl Future<Output = u64> + Send + 'static,
-) {
-    let (sender, receiver) = async_channel::bounded(capacity);
-    let producer = async move {
-        for number in 0..messages {
-            sender.send(number).await.expect("the consumer lives");
-        }
-    };
-    let consumer = async move {
-        let mut sum = 0;
-        while let Ok(number) = receiver.recv().await {
-            sum += number;
-        }
-        sum
-    };
-    (producer, consumer)
+/// tokio's channel with a permit for each message, as ours.
+struct TokioPermits;
+
+impl Channel for TokioPermits {
+    type Sender = tokio::sync::mpsc::Sender<u64>;
+    type Receiver = tokio::sync::mpsc::Receiver<u64>;
+
+    fn bounded(capacity: usize) -> (Self::Sender, Self::Receiver) {
+        tokio::sync::mpsc::channel(capacity)
+    }
+    async fn send(sender: &Self::Sender, number: u64) {
+        let permit = sender.reserve().await.expect("the consumer lives");
+        permit.send(number);
+    }
+    fn recv(receiver: &mut Self::Receiver) -> impl Future<Output = Option<u64>> + Send {
+        receiver.recv()
+    }
+}
+
+struct Flume;
+
+impl Channel for Flume {
+    type Sender = flume::Sender<u64>;
+    type Receiver = flume::Receiver<u64>;
+
+    fn bounded(capacity: usize) -> (Self::Sender, Self::Receiver) {
+        flume::bounded(capacity)
+    }
+    async fn send(sender: &Self::Sender, number: u64) {
+        sender.send_async(number).await.expect("the consumer lives");
+    }
+    async fn recv(receiver: &mut Self::Receiver) -> Option<u64> {
+        receiver.recv_async().await.ok()
+    }
+}
+
+struct Kanal;
+
+impl Channel for Kanal {
+    type Sender = kanal::AsyncSender<u64>;
+    type Receiver = kanal::AsyncReceiver<u64>;
+
+    fn bounded(capacity: usize) -> (Self::Sender, Self::Receiver) {
+        kanal::bounded_async(capacity)
+    }
+    async fn send(sender: &Self::Sender, number: u64) {
+        sender.send(number).await.expect("the consumer lives");
+    }
+    async fn recv(receiver: &mut Self::Receiver) -> Option<u64> {
+        receiver.recv().await.ok()
+    }
+}
+
+struct AsyncChannel;
+
+impl Channel for AsyncChannel {
+    type Sender = async_channel::Sender<u64>;
+    type Receiver = async_channel::Receiver<u64>;
+
+    fn bounded(capacity: usize) -> (Self::Sender, Self::Receiver) {
+        async_channel::bounded(capacity)
+    }
+    async fn send(sender: &Self::Sender, number: u64) {
+        sender.send(number).await.expect("the consumer lives");
+    }
+    async fn recv(receiver: &mut Self::Receiver) -> Option<u64> {
+        receiver.recv().await.ok()
+    }
 }

@@ -5,8 +5,9 @@
 //!
 //! Dominated by: what it takes to hand a task to another thread, and to wake one.
 
-use super::{Build, mpsc};
+use super::{Build, cancel_tree, mpsc};
 use crate::harness::{Contestant, Role, Unit, Workload, ns_each, scaled, sum_below, timed};
+use crate::host;
 use crate::ours::{self, On};
 use async_executor::Executor;
 use std::future::{Future, pending};
@@ -46,15 +47,31 @@ pub fn all() -> Vec<(&'static str, Build)> {
         ),
         (
             "threads_mpsc_1",
-            Box::new(|| mpsc::on_threads("threads_mpsc_1", 1, scaled(50_000))),
+            Box::new(|| mpsc::on_threads("threads_mpsc_1", 1, 1, scaled(50_000))),
         ),
         (
             "threads_mpsc_64",
-            Box::new(|| mpsc::on_threads("threads_mpsc_64", 64, scaled(200_000))),
+            Box::new(|| mpsc::on_threads("threads_mpsc_64", 1, 64, scaled(200_000))),
         ),
         (
             "threads_mpsc_1024",
-            Box::new(|| mpsc::on_threads("threads_mpsc_1024", 1024, scaled(200_000))),
+            Box::new(|| mpsc::on_threads("threads_mpsc_1024", 1, 1024, scaled(200_000))),
+        ),
+        (
+            "threads_mpsc_4to1_1",
+            Box::new(|| mpsc::on_threads("threads_mpsc_4to1_1", 4, 1, scaled(50_000))),
+        ),
+        (
+            "threads_mpsc_4to1_64",
+            Box::new(|| mpsc::on_threads("threads_mpsc_4to1_64", 4, 64, scaled(200_000))),
+        ),
+        (
+            "threads_mpsc_4to1_1024",
+            Box::new(|| mpsc::on_threads("threads_mpsc_4to1_1024", 4, 1024, scaled(200_000))),
+        ),
+        (
+            "threads_cancel_tree",
+            Box::new(|| cancel_tree::on_threads("threads_cancel_tree")),
         ),
     ]
 }
@@ -101,10 +118,7 @@ impl Peer for Tokio {
     const NAME: &'static str = "tokio multi_thread";
 
     fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .build();
-        Self(Arc::new(runtime.expect("the host has threads")))
+        Self(Arc::new(host::tokio_threads()))
     }
 
     fn wait<T>(&self, program: impl Future<Output = T>) -> T {

@@ -103,7 +103,7 @@ pub fn expire(name: &'static str, tasks: u64) -> Workload {
     }
 }
 
-fn tokio() -> tokio::runtime::Runtime {
+pub fn tokio() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_time()
