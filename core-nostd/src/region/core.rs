@@ -58,7 +58,7 @@ pub(crate) struct RegionCore {
     pub(crate) gate: Gate,
     pub(crate) word: CancelWord,
     pub(crate) budget: Budget,
-    policy: Policy,
+    pub(super) policy: Policy,
     keeps_records: bool,
     pub(crate) leak_response: LeakResponse,
     pub(crate) capabilities: Arc<Capabilities>,

@@ -10,7 +10,7 @@ use core::task::{Context, Poll};
 
 use super::closing::Closing;
 use super::core::{RegionCore, RegionState};
-use super::report::Ending;
+use super::report::{Ending, Policy};
 use super::{Region, RegionOptions};
 use crate::cancel::{CancelKind, Cancelled};
 use crate::cx::{Cx, CxBase};
@@ -61,6 +61,8 @@ where
     };
     drop(handle);
     let mut closing = open.close();
+    let kind = open.kind(&end);
+    open.meet_failure(kind);
     {
         let mut waiting = WaitSlot::of(cx);
         poll_fn(|waker| {
@@ -73,7 +75,7 @@ where
         .await;
     }
     let mut ending = open.core.take_ending();
-    finish(open.outcome(end, &mut ending), ending)
+    finish(open.outcome(end, kind, &mut ending), ending)
 }
 
 /// How a body ended.
@@ -159,6 +161,31 @@ impl OpenRegion {
         }
     }
 
+    fn kind<T, E: TaskError>(&self, body: &BodyEnd<T, E>) -> BodyKind {
+        match body {
+            BodyEnd::Returned(Ok(_)) => BodyKind::Value,
+            BodyEnd::Returned(Err(error)) => match error.cancelled() {
+                Some(token) if token.observer() == self.scope.task().observer() => {
+                    BodyKind::Observed
+                }
+                _ => BodyKind::Error,
+            },
+            BodyEnd::Forced => BodyKind::Forced,
+        }
+    }
+
+    /// A body that failed cancels the children as one of them would (R-REG-5): what they wait for may have been its to
+    /// give. Called after `close`, so whoever is not inside now never will be.
+    fn meet_failure(&self, body: BodyKind) {
+        let fails_fast = self.core.policy == Policy::FailFast
+            && matches!(body, BodyKind::Error)
+            && !mutant!(FailFastForgets);
+        if fails_fast && !self.core.gate.inside().is_empty() {
+            self.core
+                .cancel_itself(CancelKind::FailFast, "the region's body failed");
+        }
+    }
+
     /// The body is gone: closes the gate. What comes back waits until nothing is left.
     fn close(&self) -> Closing {
         if !mutant!(ClosingStillOpen) {
@@ -175,17 +202,12 @@ impl OpenRegion {
     }
 
     /// The severity join of body and children (R-REG-5).
-    fn outcome<T, E: TaskError>(&self, body: BodyEnd<T, E>, ending: &mut Ending) -> Result<T, E> {
-        let kind = match &body {
-            BodyEnd::Returned(Ok(_)) => BodyKind::Value,
-            BodyEnd::Returned(Err(error)) => match error.cancelled() {
-                Some(token) if token.observer() == self.scope.task().observer() => {
-                    BodyKind::Observed
-                }
-                _ => BodyKind::Error,
-            },
-            BodyEnd::Forced => BodyKind::Forced,
-        };
+    fn outcome<T, E: TaskError>(
+        &self,
+        body: BodyEnd<T, E>,
+        kind: BodyKind,
+        ending: &mut Ending,
+    ) -> Result<T, E> {
         let verdict = self.verdict(kind, ending);
         if let Verdict::Cancelled(token) = verdict {
             return Err(E::from(token));

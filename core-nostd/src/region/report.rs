@@ -17,10 +17,10 @@ use crate::task::Summary;
 #[non_exhaustive]
 pub enum Policy {
     /// The first child that fails or panics cancels the others with
-    /// [`CancelKind::FailFast`].
+    /// [`CancelKind::FailFast`]; so does a body that returns an error of its own.
     #[default]
     FailFast,
-    /// Nobody is cancelled; every child's end is listed in the report, in O(children).
+    /// Nobody is cancelled, and the children of a body that failed run on; every child's end is listed in the report, in O(children).
     CollectAll,
 }
 

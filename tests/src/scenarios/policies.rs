@@ -27,6 +27,14 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     Scenario::new("reg/body_error_comes_first", body_error_comes_first),
     Scenario::new(
+        "reg/body_error_cancels_children",
+        body_error_cancels_children,
+    ),
+    Scenario::new(
+        "reg/collect_all_outlives_the_body",
+        collect_all_outlives_the_body,
+    ),
+    Scenario::new(
         "reg/collect_all_keeps_every_outcome",
         collect_all_keeps_every_outcome,
     ),
@@ -137,6 +145,49 @@ fn body_error_comes_first<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             })
             .await;
         probe.expect_eq(fault(&result), Some("body"), "the region's error");
+        Ok(())
+    })
+}
+
+/// A body that fails cancels its children, as a failing sibling does: what they wait for may have been its to give.
+// proves: R-REG-5
+fn body_error_cancels_children<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let (result, report) = r
+            .region_report(RegionOptions::new(), async |inner| {
+                let (up, notes) = (Flag::new(), probe.clone());
+                let raise = up.clone();
+                inner.spawn(async move |cx| {
+                    raise.raise();
+                    let end = cx.sleep(LONG).await.map_err(Error::from);
+                    notes.expect_eq(own_cancel(&end), Some(CancelKind::FailFast), "the child");
+                    notes.mark("child");
+                    end
+                })?;
+                up.raised().await;
+                Err::<(), Error>(Fault("body").into())
+            })
+            .await;
+        probe.expect_eq(fault(&result), Some("body"), "the region's error");
+        probe.expect_marks(&["child"]);
+        probe.expect_eq(report.cancelled, 1, "children");
+        Ok(())
+    })
+}
+
+/// Under `CollectAll` the children of a body that failed run on.
+// proves: R-REG-5
+fn collect_all_outlives_the_body<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let options = RegionOptions::new().policy(Policy::CollectAll);
+        let (result, report) = r
+            .region_report(options, async |inner| {
+                inner.spawn(async move |cx| Ok(cx.sleep(Duration::from_micros(10)).await?))?;
+                Err::<(), Error>(Fault("body").into())
+            })
+            .await;
+        probe.expect_eq(fault(&result), Some("body"), "the region's error");
+        probe.expect_eq((report.ok, report.cancelled), (1, 0), "children");
         Ok(())
     })
 }
