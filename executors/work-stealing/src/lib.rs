@@ -24,9 +24,11 @@
 mod counts;
 mod host;
 mod local;
+mod mutants;
 mod pool;
 mod queues;
 mod shard;
+mod sync;
 mod worker;
 
 pub use counts::DriverStats;

@@ -1,9 +1,7 @@
 //! `Pool`: the threads of one runtime, and the thread that owns them.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use asupersync_core::queue::Ring;
 use asupersync_core::trace::Sink;
@@ -15,6 +13,7 @@ use crate::counts::DriverStats;
 use crate::host::{Host, Rest};
 use crate::local;
 use crate::queues::Queues;
+use crate::sync::{Builder, JoinHandle, caught};
 use crate::worker::{POLLS_PER_TURN, Turn, Worker};
 
 /// How many worker threads a pool may have.
@@ -138,7 +137,7 @@ impl Pool {
         for (number, ring) in rings.into_iter().enumerate() {
             let queues = Arc::clone(&pool.queues);
             let driver = pool.driver.worker();
-            let mut thread = std::thread::Builder::new();
+            let mut thread = Builder::new();
             thread = thread.name(format!("{}-{number}", settings.thread_name));
             if let Some(bytes) = settings.stack_size {
                 thread = thread.stack_size(bytes);
@@ -300,9 +299,7 @@ fn work(mut worker: Worker, mut driver: asupersync_core::Worker) {
     while !queues.is_stopped() {
         // Polls and drops are guarded one by one. What comes through is a waker of the program's own that panicked: it
         // may not take the worker with it.
-        let turn = catch_unwind(AssertUnwindSafe(|| {
-            worker.turn(&mut driver, POLLS_PER_TURN)
-        }));
+        let turn = caught(|| worker.turn(&mut driver, POLLS_PER_TURN));
         rest(&queues, number, turn.unwrap_or(Turn::More));
     }
     worker.leave();

@@ -1,7 +1,7 @@
 //! The shared half: where a task goes that becomes runnable, and which driver is woken for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::atomic::AtomicUsize as Counter;
 
 use asupersync_core::lanes::Lane;
 use asupersync_core::queue::{Inbox, Ring, Sleepers, Timed};
@@ -9,7 +9,9 @@ use asupersync_core::{Executor, Runnable};
 
 use crate::host::Host;
 use crate::local;
+use crate::mutants::mutant;
 use crate::shard::Shard;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 /// Nobody keeps watch.
 const NOBODY: usize = usize::MAX;
@@ -31,7 +33,7 @@ pub(crate) struct Queues {
     /// The driver's own thread waits for the root region's end.
     closing: AtomicBool,
     /// Deals the shards out to the threads that drive nothing.
-    dealt: AtomicUsize,
+    dealt: Counter,
     pub(crate) host: Arc<dyn Host>,
     capacity: usize,
 }
@@ -48,7 +50,7 @@ impl Queues {
             watch: AtomicUsize::new(NOBODY),
             stop: AtomicBool::new(false),
             closing: AtomicBool::new(false),
-            dealt: AtomicUsize::new(0),
+            dealt: Counter::new(0),
             host,
             capacity,
         }
@@ -198,7 +200,7 @@ impl Executor for Queues {
         if watch != NOBODY {
             self.wake(watch);
         }
-        if self.closing.load(Ordering::SeqCst) {
+        if self.closing.load(Ordering::SeqCst) && !mutant!(LastEndUntold) {
             self.wake(self.home());
         }
     }

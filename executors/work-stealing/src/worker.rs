@@ -11,6 +11,7 @@ use asupersync_core::{Driver, ForeignTask, Ran, Runnable, Time};
 use crate::counts::DriverStats;
 use crate::host::Rest;
 use crate::local::Local;
+use crate::mutants::mutant;
 use crate::queues::Queues;
 
 /// How many polls a turn has.
@@ -284,9 +285,13 @@ impl Worker {
         let queues = Arc::clone(&self.queues);
         let number = self.local.driver;
         let was_searching = std::mem::take(&mut self.is_searching);
+        let looked = mutant!(RestLooksFirst).then(|| queues.has_work(number));
+        let stops = mutant!(StopLooksFirst).then(|| queues.is_stopped());
         queues.sleepers.fall_asleep(number, was_searching);
         self.is_asleep = true;
-        if queues.has_work(number) || queues.is_stopped() {
+        // From here on: before, it was not known that somebody has to be woken.
+        let has_work = looked.unwrap_or_else(|| queues.has_work(number));
+        if has_work || stops.unwrap_or_else(|| queues.is_stopped()) {
             self.wake_up();
             return Turn::More;
         }
