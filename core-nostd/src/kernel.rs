@@ -15,6 +15,7 @@ use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind, CleanupBudgets};
 use crate::capacity::Capacity;
 use crate::diagnostic::Diagnostic;
 use crate::executor::{Executor, THREADS};
+use crate::homes::Homes;
 use crate::inspect::Registry;
 use crate::mutants::mutant;
 use crate::path::PathId;
@@ -140,6 +141,7 @@ pub(crate) struct Kernel {
     capacity: Capacity,
     pub(crate) stats: Counters,
     pub(crate) inspect: Registry,
+    pub(crate) homes: Homes,
     seed: u64,
     /// The path of the task that each driver polls; kept up only while events are recorded.
     polling: Box<[Name]>,
@@ -190,6 +192,7 @@ impl Kernel {
             swept: Mutex::new(None),
             stats: Counters::default(),
             inspect: Registry::new(&config),
+            homes: Homes::new(if THREADS { executor.drivers() } else { 1 }),
             platform,
             executor,
             config,
@@ -319,12 +322,12 @@ impl Kernel {
 
     /// Makes room in the executor for a task with a deadline. `false`: there is no memory for it.
     #[must_use]
-    pub(crate) fn admit_timed(&self, is_pinned: bool) -> bool {
-        self.executor.admit_timed(is_pinned)
+    pub(crate) fn admit_timed(&self, home: Option<usize>) -> bool {
+        self.executor.admit_timed(home)
     }
 
-    pub(crate) fn release_timed(&self, is_pinned: bool) {
-        self.executor.release_timed(is_pinned);
+    pub(crate) fn release_timed(&self, home: Option<usize>) {
+        self.executor.release_timed(home);
     }
 
     // ------------------------------------------------------------ sweep

@@ -105,6 +105,8 @@ macro_rules! mutants {
                         | RestLooksFirst
                         | StopLooksFirst
                         | LastEndUntold
+                        | PinnedUnseen
+                        | PinnedWakesAnybody
                 )
             }
         }
@@ -280,4 +282,8 @@ mutants! {
     StopLooksFirst,
     /// breaks: R-CAN-7 (loom) (the thread that waits for a pool's root region is not told of the last end in it)
     LastEndUntold,
+    /// breaks: R-SCH-2 (loom) (a worker that falls asleep overlooks tasks that it alone may poll)
+    PinnedUnseen,
+    /// breaks: R-SCH-2 (loom) (a task that one worker alone may poll has any driver woken)
+    PinnedWakesAnybody,
 }

@@ -25,18 +25,27 @@ pub fn model(name: &str, check: impl Fn() + Send + Sync + 'static) {
 }
 
 /// [`model`] for what is too large for the usual bound: at most `preemptions` in one interleaving. With a seeded bug
-/// armed the usual bound holds, since the search ends where the bug shows.
+/// armed that is not yet found, the search goes on to the usual bound: it ends where the bug shows.
 ///
 /// # Panics
 /// As [`model`].
 pub fn model_within(name: &str, preemptions: usize, check: impl Fn() + Send + Sync + 'static) {
-    let preemptions = if arm() { usize::MAX } else { preemptions };
+    let is_armed = arm();
+    let usual = loom::model::Builder::new().preemption_bound;
+    let usual = usual.unwrap_or(PREEMPTIONS_MAX);
+    let check = Arc::new(check);
+    explore(name, usual.min(preemptions), &check);
+    if is_armed && preemptions < usual {
+        explore(name, usual, &check);
+    }
+}
+
+fn explore(name: &str, preemptions: usize, check: &Arc<impl Fn() + Send + Sync + 'static>) {
     let mut builder = loom::model::Builder::new();
-    let usual = builder.preemption_bound.unwrap_or(PREEMPTIONS_MAX);
-    builder.preemption_bound = Some(usual.min(preemptions));
+    builder.preemption_bound = Some(preemptions);
     builder.max_branches = builder.max_branches.max(BRANCHES_MAX);
     let explored = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&explored);
+    let (count, check) = (Arc::clone(&explored), Arc::clone(check));
     let start = Instant::now();
     builder.check(move || {
         count.fetch_add(1, Ordering::Relaxed);

@@ -14,7 +14,7 @@ use crate::error::{SpawnError, TaskError};
 use crate::inspect::Site;
 use crate::path::PathId;
 use crate::task::run;
-use crate::task::{BACKGROUND, Construction, LOCAL, TIMED, Task, TaskRef};
+use crate::task::{BACKGROUND, Construction, HOMED, LOCAL, TIMED, Task, TaskRef};
 use crate::trace::EventKind;
 
 /// A place in a region and in the runtime, to be filled by a task at once.
@@ -22,6 +22,32 @@ pub(super) struct Admission<'a> {
     core: &'a Arc<RegionCore>,
     /// [`BACKGROUND`], [`LOCAL`], or neither.
     place: u16,
+    residence: Home,
+}
+
+/// Where a task lives that is [`LOCAL`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Home {
+    /// On the driver's own thread, or nowhere in particular.
+    Driver,
+    /// On that worker's thread, where it is being spawned.
+    Worker(usize),
+    /// On that worker's thread, where its first poll will make its future.
+    Arriving(usize),
+}
+
+impl Home {
+    /// That of a child that may not leave the thread of `parent`.
+    pub(super) fn with(parent: &TaskRef) -> Self {
+        parent.worker().map_or(Self::Driver, Self::Worker)
+    }
+
+    fn worker(self) -> Option<usize> {
+        match self {
+            Self::Driver => None,
+            Self::Worker(number) | Self::Arriving(number) => Some(number),
+        }
+    }
 }
 
 /// A foreground child that may be polled on any thread.
@@ -40,7 +66,20 @@ impl<'a> Admission<'a> {
             core.exit(background);
             return Err(SpawnError::AtCapacity);
         }
-        Ok(Self { core, place })
+        Ok(Self {
+            core,
+            place,
+            residence: Home::Driver,
+        })
+    }
+
+    /// For a task that is [`LOCAL`].
+    pub(super) fn living(mut self, residence: Home) -> Self {
+        self.residence = residence;
+        if residence.worker().is_some() {
+            self.place |= HOMED;
+        }
+        self
     }
 
     pub(super) fn spawn<T, E, Fut>(
@@ -80,9 +119,10 @@ impl<'a> Admission<'a> {
             options,
             budget,
             limit,
+            residence: self.residence,
         };
         let is_timed = birth.is_timed();
-        if is_timed && !self.core.kernel.admit_timed(self.is_pinned()) {
+        if is_timed && !self.core.kernel.admit_timed(self.home()) {
             self.give_back(false);
             return None;
         }
@@ -95,15 +135,16 @@ impl<'a> Admission<'a> {
         Some((with, birth))
     }
 
-    fn is_pinned(&self) -> bool {
-        self.place & LOCAL != 0
+    fn home(&self) -> Option<usize> {
+        let own = || self.core.kernel.drivers() - 1;
+        (self.place & LOCAL != 0).then(|| self.residence.worker().unwrap_or_else(own))
     }
 
     /// The place stays empty.
     #[cold]
     fn give_back(&self, is_timed: bool) {
         if is_timed {
-            self.core.kernel.release_timed(self.is_pinned());
+            self.core.kernel.release_timed(self.home());
         }
         self.core.kernel.release_admission();
         self.core.exit(self.place & BACKGROUND != 0);
@@ -116,6 +157,7 @@ pub(crate) struct Birth<'o> {
     /// Its limits, met with those of its region.
     budget: Budget,
     limit: Limit,
+    residence: Home,
 }
 
 /// Notes what is the task's own. `false`: there is no memory for it.
@@ -131,7 +173,27 @@ impl Birth<'_> {
     /// The task has its cell, and its closure is called next. `false`: there is no memory for what is the task's own,
     /// and nothing happened.
     pub(crate) fn take_place(&self, task: &TaskRef) -> bool {
-        (self.limit)(task, self.options, &self.budget)
+        if !self.move_in(task) {
+            return false;
+        }
+        let limited = (self.limit)(task, self.options, &self.budget);
+        if !limited && self.residence.worker().is_some() {
+            task.region.kernel.homes.leave(task.residence());
+        }
+        limited
+    }
+
+    /// Lists the task with its worker. `false`: that has left, or there is no memory for it.
+    fn move_in(&self, task: &TaskRef) -> bool {
+        let Some(worker) = self.residence.worker() else {
+            return true;
+        };
+        let Some(cold) = task.try_cold() else {
+            return false;
+        };
+        let is_lazy = matches!(self.residence, Home::Arriving(_));
+        cold.residence.settle(worker, is_lazy);
+        task.region.kernel.homes.enter(task, &cold.residence)
     }
 }
 

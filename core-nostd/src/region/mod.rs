@@ -36,7 +36,7 @@ use crate::trace::EventKind;
 pub(crate) use self::core::RegionCore;
 pub use self::core::RegionState;
 pub(crate) use admission::Birth;
-use admission::{Admission, FOREGROUND, Limit, inherit, limit};
+use admission::{Admission, FOREGROUND, Home, Limit, inherit, limit};
 pub(crate) use capability::{Capabilities, Own, hash_name};
 pub use capability::{Capability, Entropy, Io, Spawn, Timing, Tracing};
 pub(crate) use closing::settle_obligations;
@@ -293,6 +293,39 @@ impl<E: TaskError> Region<E> {
         admitted.spawn(self.cx.next_path(), options, limit, Site::caller(), f)
     }
 
+    /// Spawns a child that stays on one worker's thread: `f` is called there, and the future that it gives, which need
+    /// not be `Send`, is polled and dropped there and nowhere else. The region of its [`LocalCx`] takes more such
+    /// children ([`LocalRegion::spawn_local`]).
+    ///
+    /// The worker is the one with the fewest of these; where one thread drives all, it is that. Work that blocks its
+    /// worker keeps such tasks waiting: nobody can take them over.
+    ///
+    /// ```
+    /// # use asupersync_core::{Cx, Error, Region};
+    /// # async fn counted(region: &Region) -> Result<u32, Error> {
+    /// let counted = region.spawn_pinned(async |cx| {
+    ///     let sum = std::rc::Rc::new(std::cell::Cell::new(20));
+    ///     cx.yield_now().await?;
+    ///     sum.set(sum.get() + 22);
+    ///     Ok(sum.get())
+    /// })?;
+    /// counted.join(region).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn); `AtCapacity` also when the workers have left.
+    #[cfg_attr(feature = "inspect", track_caller)]
+    pub fn spawn_pinned<T, F, Fut>(&self, f: F) -> Result<Task<T, E>, SpawnError>
+    where
+        F: FnOnce(LocalCx<E>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + 'static,
+        T: Send + 'static,
+    {
+        self.cx.assert_own();
+        spawn_pinned_in(&self.core, self.cx.next_path(), f)
+    }
+
     /// Spawns a child that is cancelled with [`CancelKind::ScopeDone`] once the body has returned and
     /// the other children are done.
     ///
@@ -439,6 +472,20 @@ impl<E: TaskError> Spawner<E> {
         admitted.spawn(self.next_path(), options, limit, Site::caller(), f)
     }
 
+    /// Spawns a child that stays on one worker's thread; see [`Region::spawn_pinned`].
+    ///
+    /// # Errors
+    /// As [`Region::spawn_pinned`].
+    #[cfg_attr(feature = "inspect", track_caller)]
+    pub fn spawn_pinned<T, F, Fut>(&self, f: F) -> Result<Task<T, E>, SpawnError>
+    where
+        F: FnOnce(LocalCx<E>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + 'static,
+        T: Send + 'static,
+    {
+        spawn_pinned_in(&self.core, self.next_path(), f)
+    }
+
     /// Spawns a background child; see [`Region::spawn_background`].
     ///
     /// # Errors
@@ -524,7 +571,9 @@ impl<E: TaskError> LocalRegion<E> {
         T: 'static,
     {
         self.region.cx.assert_own();
-        spawn_local_in(&self.region.core, self.region.cx.next_path(), f)
+        let cx = &self.region.cx;
+        let admitted = Admission::ask(&self.region.core, LOCAL)?.living(Home::with(cx.task()));
+        spawn_local_as(admitted, cx.next_path(), f)
     }
 
     /// Opens a region inside this one, also on the driving thread; see [`Cx::region`].
@@ -552,11 +601,46 @@ where
     F: FnOnce(LocalCx<E>) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    let admitted = Admission::ask(core, LOCAL)?;
+    spawn_local_as(Admission::ask(core, LOCAL)?, path, f)
+}
+
+#[cfg_attr(feature = "inspect", track_caller)]
+fn spawn_local_as<T, E, F, Fut>(
+    admitted: Admission<'_>,
+    path: PathId,
+    f: F,
+) -> Result<LocalTask<T, E>, SpawnError>
+where
+    E: TaskError,
+    F: FnOnce(LocalCx<E>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
     let task = admitted.spawn(path, &TaskOptions::DEFAULT, inherit, Site::caller(), |cx| {
         f(LocalCx::new(cx))
     })?;
     Ok(run::local(task))
+}
+
+/// Spawns a task that lives on the thread of one worker, or on the driver's own where there are no workers. The future
+/// is made there, by the first poll.
+#[cfg_attr(feature = "inspect", track_caller)]
+fn spawn_pinned_in<T, E, F, Fut>(
+    core: &Arc<RegionCore>,
+    path: PathId,
+    f: F,
+) -> Result<Task<T, E>, SpawnError>
+where
+    E: TaskError,
+    F: FnOnce(LocalCx<E>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    let worker = core.kernel.homes.least_used();
+    let residence = worker.map_or(Home::Driver, Home::Arriving);
+    let admitted = Admission::ask(core, LOCAL)?.living(residence);
+    admitted.spawn(path, &TaskOptions::DEFAULT, inherit, Site::caller(), |cx| {
+        // What it captures may move: `f` and the context may, and nothing else is there before the first poll.
+        async move { f(LocalCx::new(cx)).await }
+    })
 }
 
 /// Asks one task to stop (R-CAN-1); the rest of its region runs on.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use asupersync_core::queue::Ring;
 use asupersync_core::trace::Sink;
 use asupersync_core::{
-    Config, Driver, Error, Executor, LocalRegion, Platform, Spawner, Stats, TaskError,
+    Config, Driver, Error, Executor, LocalRegion, Platform, Spawner, Stats, TaskError, WorkerSeat,
 };
 
 use crate::counts::DriverStats;
@@ -93,7 +93,8 @@ impl std::error::Error for StartError {
 
 /// The drivers of one runtime: worker threads, and the thread that made it, which works too while it runs a body.
 ///
-/// Not `Send`: futures that may not move live and die on the thread it was made on. Dropping it has the workers leave
+/// Not `Send`: futures of bodies that may not move live and die on the thread it was made on; those of
+/// [`Region::spawn_pinned`](asupersync_core::Region::spawn_pinned) on that of a worker. Dropping it has the workers leave
 /// after the poll they are in, and drops what is left; [`shut_down`](Self::shut_down) first for an orderly end.
 pub struct Pool {
     threads: Vec<JoinHandle<()>>,
@@ -136,14 +137,14 @@ impl Pool {
         };
         for (number, ring) in rings.into_iter().enumerate() {
             let queues = Arc::clone(&pool.queues);
-            let driver = pool.driver.worker();
+            let seat = pool.driver.worker();
             let mut thread = Builder::new();
             thread = thread.name(format!("{}-{number}", settings.thread_name));
             if let Some(bytes) = settings.stack_size {
                 thread = thread.stack_size(bytes);
             }
             let started =
-                thread.spawn(move || work(Worker::new(queues, number, ring, streak_limit), driver));
+                thread.spawn(move || work(Worker::new(queues, number, ring, streak_limit), seat));
             // Dropping the pool ends those that run.
             pool.threads
                 .push(started.map_err(|source| StartError::Thread {
@@ -292,10 +293,11 @@ fn rest(queues: &Queues, driver: usize, turn: Turn) {
 }
 
 /// The life of a worker's thread.
-fn work(mut worker: Worker, mut driver: asupersync_core::Worker) {
+fn work(mut worker: Worker, seat: WorkerSeat) {
     let queues = worker.queues();
     let number = worker.local.driver;
-    let _driving = local::enter(&worker.local);
+    let mut driver = seat.start();
+    let driving = local::enter(&worker.local);
     while !queues.is_stopped() {
         // Polls and drops are guarded one by one. What comes through is a waker of the program's own that panicked: it
         // may not take the worker with it.
@@ -303,4 +305,9 @@ fn work(mut worker: Worker, mut driver: asupersync_core::Worker) {
         rest(&queues, number, turn.unwrap_or(Turn::More));
     }
     worker.leave();
+    worker.clear();
+    // What is woken from here on goes where others find it.
+    drop(driving);
+    // Drops what lives on this thread, here.
+    drop(driver);
 }

@@ -1,6 +1,6 @@
 //! A whole pool against threads that are not its own: the executor as it ships, with its workers, from start to end.
 //!
-//! Three threads that all poll, wake and sleep are many: one of the models explores fewer preemptions.
+//! Three threads that all poll, wake and sleep are many: some models explore fewer preemptions.
 
 use std::sync::Arc;
 
@@ -158,5 +158,77 @@ fn spawn_vs_rest() {
         assert_eq!(seven.unwrap(), 7);
         pool.shut_down();
         end(pool, &bells);
+    });
+}
+
+/// A task that lives on the worker's thread is spawned and woken from another one, while that worker falls asleep. It
+/// ends there, and is dropped there.
+// proves: R-SCH-2, R-SCH-5
+#[test]
+fn pinned_wake_vs_rest() {
+    model_within("pool::pinned_wake_vs_rest", 1, || {
+        let (mut pool, bells) = start(1);
+        let (door, drops) = (Door::new(), Arc::new(Drops::default()));
+        let (inside, value) = (Arc::clone(&door), Value::new(&drops));
+        let spawned = pool.spawner().spawn_pinned(move |_cx| async move {
+            let kept = std::rc::Rc::new(value);
+            inside.pass().await;
+            drop(kept);
+            Ok(thread::current().id())
+        });
+        let task = spawned.unwrap();
+        door.open();
+        let ended: Result<_, asupersync_core::Error> =
+            pool.block_on(async |region| task.join(region).await);
+        let worker = ended.unwrap();
+        assert!(worker != thread::current().id(), "polled elsewhere");
+        assert!(
+            drops.count() == 1 && drops.were_by(worker),
+            "dropped elsewhere"
+        );
+        pool.shut_down();
+        end(pool, &bells);
+    });
+}
+
+/// Of two workers that fall asleep, the one that a task lives with is woken for it.
+// proves: R-SCH-2, R-SCH-5
+#[test]
+fn pinned_wake_of_two() {
+    model_within("pool::pinned_wake_of_two", 0, || {
+        let (mut pool, bells) = start(2);
+        let spawned = pool.spawner().spawn_pinned(async |_cx| Ok(7));
+        let task = spawned.unwrap();
+        let seven: Result<i32, asupersync_core::Error> =
+            pool.block_on(async |region| task.join(region).await);
+        assert_eq!(seven.unwrap(), 7);
+        pool.shut_down();
+        end(pool, &bells);
+    });
+}
+
+/// A pool that is dropped without shutdown while a task that lives on its worker's thread is woken: what the task made
+/// there is dropped there, once.
+// proves: R-OWN-1
+#[test]
+fn pinned_wake_vs_drop() {
+    model_within("pool::pinned_wake_vs_drop", 1, || {
+        let (pool, _bells) = start(1);
+        let (door, drops) = (Door::new(), Arc::new(Drops::default()));
+        let (inside, kept) = (Arc::clone(&door), Arc::clone(&drops));
+        let here = thread::current().id();
+        let spawned = pool.spawner().spawn_pinned(move |_cx| async move {
+            let value = Value::new(&kept);
+            inside.pass().await;
+            drop(value);
+            Ok(())
+        });
+        drop(spawned.unwrap());
+        let outside = thread::spawn(move || door.open());
+        drop(pool);
+        outside.join().unwrap();
+        // It was never polled, or all of it happened on the worker's thread.
+        assert!(drops.count() <= 1, "dropped twice");
+        assert!(!drops.were_by(here), "dropped elsewhere");
     });
 }
