@@ -12,10 +12,12 @@ use core::marker::PhantomData;
 use crate::budget::Budget;
 use crate::cancel::CancelKind;
 use crate::cx::LocalCx;
+use crate::diagnostic::Diagnostic;
 use crate::error::{Error, SpawnError, TaskError};
 use crate::executor::Executor;
 use crate::kernel::{Config, Kernel, Stats};
 use crate::mutants::mutant;
+use crate::outcome::PanicPayload;
 use crate::path::PathId;
 use crate::platform::Platform;
 use crate::region::{
@@ -131,6 +133,14 @@ impl Worker {
         }
     }
 
+    /// A panic came out of one of these calls: a waker of the program's own, dropped or called where nobody guards.
+    /// It is reported, and does what [`Config::panic_policy`] says.
+    pub fn panicked(&self, payload: PanicPayload) {
+        let kernel = &self.seat.kernel;
+        kernel.panicked(&payload);
+        kernel.report(&Diagnostic::WakerPanicked { payload });
+    }
+
     /// See [`Driver::fire_timers`].
     pub fn fire_timers(&mut self, limit: usize) -> usize {
         self.seat.kernel.fire_due(limit)
@@ -188,6 +198,7 @@ impl Driver {
             capabilities,
         };
         let root = RegionCore::new(Arc::clone(&kernel), PathId::ROOT, None, settings);
+        kernel.set_root(&root);
         // Every thread spawns here.
         root.gate.widen();
         Self {
@@ -253,6 +264,11 @@ impl Driver {
     /// The runtime's counters.
     pub fn stats(&self) -> Stats {
         self.kernel.stats()
+    }
+
+    /// The first panic, where [`Config::panic_policy`] has it shut the runtime down.
+    pub fn panicked(&self) -> Option<PanicPayload> {
+        self.kernel.fatal()
     }
 
     /// The settings it was made with.

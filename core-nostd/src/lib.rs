@@ -99,7 +99,7 @@ pub use inspect::{
     Activity, Blocked, BlockedStep, CancelStory, Dump, Held, Inspector, Leak, LeakStory, Owned,
     RegionDump, TaskDump, Wait,
 };
-pub use kernel::{Config, LeakResponse, Stats};
+pub use kernel::{Config, LeakResponse, PanicPolicy, Stats};
 pub use obligation::{ObligationKind, ObligationToken};
 pub use outcome::{ChildEnded, Outcome, PanicPayload, Severity};
 pub use path::PathId;

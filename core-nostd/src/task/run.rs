@@ -24,7 +24,6 @@ use crate::kernel::Kernel;
 use crate::mutants::mutant;
 use crate::outcome::{PanicPayload, Severity};
 use crate::path::PathId;
-use crate::platform::guarded;
 use crate::region::{Birth, ChildEnd, RegionCore};
 use crate::sync::atomic::Ordering;
 use crate::time::Time;
@@ -182,7 +181,7 @@ fn poll_body(raw: NonNull<Header>) -> Result<Poll<()>, PanicPayload> {
     // SAFETY: the driver holds the runtime's reference during the poll.
     let (header, waker) = unsafe { (raw.as_ref(), waker::borrowed(raw)) };
     let mut polled = Poll::Pending;
-    guarded(&*header.region.kernel.platform, || {
+    header.region.kernel.guarded(|| {
         // SAFETY: `POLLING` is held since `transition_to_polling`.
         polled = unsafe { erased::poll(raw, &mut Context::from_waker(&waker)) };
     })?;
@@ -242,7 +241,7 @@ fn end_body(raw: NonNull<Header>, ended: Ended) -> Ran {
     // SAFETY: the runtime's reference is ours.
     let header = unsafe { raw.as_ref() };
     let mut ended = Some(ended);
-    let dropped = guarded(&*header.region.kernel.platform, || {
+    let dropped = header.region.kernel.guarded(|| {
         if let Some(ended) = ended.take() {
             // SAFETY: `POLLING` is held.
             unsafe { erased::end(raw, ended) };
@@ -348,7 +347,7 @@ fn complete(raw: NonNull<Header>) -> Ran {
         }
     }
     if !action.handle {
-        let dropped = guarded(&*kernel.platform, || {
+        let dropped = kernel.guarded(|| {
             // SAFETY: there is no handle, so the outcome is the completer's.
             unsafe { erased::discard(raw) };
         });

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use asupersync_core::queue::Ring;
 use asupersync_core::trace::Sink;
 use asupersync_core::{
-    Config, Driver, Error, Executor, LocalRegion, Platform, Spawner, Stats, TaskError, WorkerSeat,
+    Config, Driver, Error, Executor, LocalRegion, PanicPayload, Platform, Spawner, Stats,
+    TaskError, WorkerSeat,
 };
 
 use crate::counts::DriverStats;
@@ -212,6 +213,11 @@ impl Pool {
         self.driver.spawner()
     }
 
+    /// See [`Driver::panicked`].
+    pub fn panicked(&self) -> Option<PanicPayload> {
+        self.driver.panicked()
+    }
+
     /// The runtime's counters.
     pub fn stats(&self) -> Stats {
         self.driver.stats()
@@ -302,7 +308,11 @@ fn work(mut worker: Worker, seat: WorkerSeat) {
         // Polls and drops are guarded one by one. What comes through is a waker of the program's own that panicked: it
         // may not take the worker with it.
         let turn = caught(|| worker.turn(&mut driver, POLLS_PER_TURN));
-        rest(&queues, number, turn.unwrap_or(Turn::More));
+        let turn = turn.unwrap_or_else(|payload| {
+            driver.panicked(PanicPayload::new(payload));
+            Turn::More
+        });
+        rest(&queues, number, turn);
     }
     worker.leave();
     worker.clear();
