@@ -300,10 +300,30 @@ impl Kernel {
         name.map_or(PathId::NOBODY, |name| PathId::from_u64(name.get()))
     }
 
-    pub(crate) fn set_polling(&self, task: PathId) {
+    /// A task is polled by the driver that calls, until the guard goes.
+    pub(crate) fn polls(&self, task: PathId) -> Polling<'_> {
+        self.set_polling(task);
+        #[cfg(feature = "trace")]
+        if let Some(sink) = &self.sink {
+            sink.poll_begins(task);
+        }
+        Polling { kernel: self, task }
+    }
+
+    fn set_polling(&self, task: PathId) {
         if let Some(name) = self.polling.get(self.driver()) {
             name.set(task.as_u64());
         }
+    }
+
+    /// Tells the sink of a task what no event tells: its name.
+    pub(crate) fn task_spawned(&self, task: PathId, region: PathId, name: Option<&'static str>) {
+        #[cfg(feature = "trace")]
+        if let Some(sink) = &self.sink {
+            sink.task_spawned(task, region, name);
+        }
+        #[cfg(not(feature = "trace"))]
+        let _ = (task, region, name);
     }
 
     pub(crate) fn report(&self, diagnostic: &Diagnostic) {
@@ -562,6 +582,24 @@ impl Kernel {
         // What made the look worth while may be gone: the next one is cheap again.
         let _ = self.timers.next_deadline();
         fired
+    }
+}
+
+/// A poll that events are recorded of, for as long as it lasts.
+pub(crate) struct Polling<'a> {
+    kernel: &'a Kernel,
+    task: PathId,
+}
+
+impl Drop for Polling<'_> {
+    fn drop(&mut self) {
+        #[cfg(feature = "trace")]
+        if let Some(sink) = &self.kernel.sink {
+            sink.poll_ends(self.task);
+        }
+        #[cfg(not(feature = "trace"))]
+        let _ = self.task;
+        self.kernel.set_polling(PathId::NOBODY);
     }
 }
 

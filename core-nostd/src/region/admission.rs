@@ -11,6 +11,7 @@ use super::{RegionCore, TaskOptions};
 use crate::budget::Budget;
 use crate::cx::{Cx, CxBase};
 use crate::error::{SpawnError, TaskError};
+use crate::executor::THREADS;
 use crate::inspect::Site;
 use crate::path::PathId;
 use crate::task::run;
@@ -44,6 +45,7 @@ impl Home {
 
     fn worker(self) -> Option<usize> {
         match self {
+            _ if !THREADS => None,
             Self::Driver => None,
             Self::Worker(number) | Self::Arriving(number) => Some(number),
         }
@@ -197,7 +199,7 @@ impl Birth<'_> {
     }
 }
 
-fn born(task: &TaskRef) {
+fn born(task: &TaskRef, options: &TaskOptions) {
     let region = &task.region;
     region.kernel.emit(
         EventKind::TaskSpawned,
@@ -205,14 +207,17 @@ fn born(task: &TaskRef) {
         task.path.as_u64(),
         || region.path.as_u64(),
     );
+    region
+        .kernel
+        .task_spawned(task.path, region.path, options.name);
 }
 
 /// The limits of a task without any of its own: the quotas of its region.
-pub(super) fn inherit(task: &TaskRef, _options: &TaskOptions, budget: &Budget) -> bool {
+pub(super) fn inherit(task: &TaskRef, options: &TaskOptions, budget: &Budget) -> bool {
     if !note_quotas(task, budget) {
         return false;
     }
-    born(task);
+    born(task, options);
     true
 }
 
@@ -251,7 +256,7 @@ pub(super) fn limit(task: &TaskRef, options: &TaskOptions, budget: &Budget) -> b
     if matches!(claimed, Some(None)) {
         return false;
     }
-    born(task);
+    born(task, options);
     let timer = deadline.zip(claimed.flatten());
     let timer = timer.map(|(at, claimed)| kernel.fill_task_deadline(claimed, at, task.clone()));
     let mut limits = cold.limits.lock();

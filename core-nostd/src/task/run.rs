@@ -23,7 +23,6 @@ use crate::inspect::Site;
 use crate::kernel::Kernel;
 use crate::mutants::mutant;
 use crate::outcome::{PanicPayload, Severity};
-use crate::path::PathId;
 use crate::region::{Birth, ChildEnd, RegionCore};
 use crate::sync::atomic::Ordering;
 use crate::time::Time;
@@ -127,10 +126,8 @@ pub(crate) fn dispatch(task: Runnable) -> Ran {
         return decide(task);
     }
     let kernel = task.kernel();
-    kernel.set_polling(task.path());
-    let ran = decide(task);
-    kernel.set_polling(PathId::NOBODY);
-    ran
+    let _polling = kernel.polls(task.path());
+    decide(task)
 }
 
 fn decide(task: Runnable) -> Ran {
