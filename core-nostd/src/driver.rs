@@ -5,16 +5,19 @@
 //! an executor (see `executors/local`).
 
 use alloc::sync::Arc;
+use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
 
 use crate::budget::Budget;
 use crate::cancel::CancelKind;
 use crate::cx::LocalCx;
+use crate::diagnostic::Diagnostic;
 use crate::error::{Error, SpawnError, TaskError};
 use crate::executor::Executor;
 use crate::kernel::{Config, Kernel, Stats};
 use crate::mutants::mutant;
+use crate::outcome::PanicPayload;
 use crate::path::PathId;
 use crate::platform::Platform;
 use crate::region::{
@@ -29,6 +32,8 @@ use crate::trace::Sink;
 pub struct Driver {
     kernel: Arc<Kernel>,
     root: Arc<RegionCore>,
+    /// How many workers it gave out.
+    workers: Cell<usize>,
     _not_send: PhantomData<*const ()>,
 }
 
@@ -67,42 +72,88 @@ impl<T, E: TaskError> fmt::Debug for MainTask<T, E> {
     }
 }
 
-/// Polls tasks of a [`Driver`]'s runtime on another thread: those that may move.
+/// The place of one more thread that drives, on its way there; made by [`Driver::worker`].
 ///
-/// It may be sent to its thread, and dropped there without more: what is queued is the executor's, and what waits
-/// the driver's. The driver outlives it.
-pub struct Worker {
+/// Dropping it gives the place up for good.
+#[must_use = "a runtime counts on its workers"]
+pub struct WorkerSeat {
     kernel: Arc<Kernel>,
-    _not_sync: PhantomData<core::cell::Cell<()>>,
+    number: usize,
+}
+
+impl WorkerSeat {
+    /// Starts to drive on the calling thread, and on no other from here on.
+    pub fn start(self) -> Worker {
+        Worker {
+            seat: self,
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Which driver it is: what [`Executor::current`] says on its thread, and [`Runnable::home`] of its tasks.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+}
+
+impl Drop for WorkerSeat {
+    /// On the worker's own thread, if it was ever started: a [`Worker`] cannot leave it.
+    fn drop(&mut self) {
+        run::sweep_home(&self.kernel, self.number);
+    }
+}
+
+impl fmt::Debug for WorkerSeat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WorkerSeat").field(&self.number).finish()
+    }
+}
+
+/// Polls tasks of a [`Driver`]'s runtime on another thread: those that may move, and those that live there.
+///
+/// Dropping it drops the latter; what else is queued is the executor's, and what waits the driver's. The driver
+/// outlives it. One that is never dropped keeps what lives there for ever, since nobody else may drop that.
+pub struct Worker {
+    seat: WorkerSeat,
+    _not_send: PhantomData<*const ()>,
 }
 
 impl Worker {
     /// Polls a task that the caller took from a queue of its executor.
     ///
     /// # Errors
-    /// [`ForeignTask`] gives back a task of another runtime, or one that may not leave its driver's thread.
+    /// [`ForeignTask`] gives back a task of another runtime, or one that may not leave another driver's thread.
     #[inline]
     pub fn run(&mut self, task: Runnable) -> Result<Ran, ForeignTask> {
-        if task.is_of(&self.kernel) && !task.is_pinned() {
+        let WorkerSeat { kernel, number } = &self.seat;
+        if task.is_of(kernel) && task.home().is_none_or(|home| home == *number) {
             Ok(run::dispatch(task))
         } else {
             Err(ForeignTask(task))
         }
     }
 
+    /// A panic came out of one of these calls: a waker of the program's own, dropped or called where nobody guards.
+    /// It is reported, and does what [`Config::panic_policy`] says.
+    pub fn panicked(&self, payload: PanicPayload) {
+        let kernel = &self.seat.kernel;
+        kernel.panicked(&payload);
+        kernel.report(&Diagnostic::WakerPanicked { payload });
+    }
+
     /// See [`Driver::fire_timers`].
     pub fn fire_timers(&mut self, limit: usize) -> usize {
-        self.kernel.fire_due(limit)
+        self.seat.kernel.fire_due(limit)
     }
 
     /// See [`Driver::next_deadline`].
     pub fn next_deadline(&self) -> Option<Time> {
-        self.kernel.next_deadline()
+        self.seat.kernel.next_deadline()
     }
 
     /// See [`Driver::now`].
     pub fn now(&self) -> Time {
-        self.kernel.now()
+        self.seat.kernel.now()
     }
 }
 
@@ -147,11 +198,13 @@ impl Driver {
             capabilities,
         };
         let root = RegionCore::new(Arc::clone(&kernel), PathId::ROOT, None, settings);
+        kernel.set_root(&root);
         // Every thread spawns here.
         root.gate.widen();
         Self {
             kernel,
             root,
+            workers: Cell::new(0),
             _not_send: PhantomData,
         }
     }
@@ -159,10 +212,10 @@ impl Driver {
     /// Polls a task that the caller took from a queue of its executor.
     ///
     /// # Errors
-    /// [`ForeignTask`] gives back a task of another runtime.
+    /// [`ForeignTask`] gives back a task of another runtime, or one that lives on a worker's thread.
     #[inline]
     pub fn run(&mut self, task: Runnable) -> Result<Ran, ForeignTask> {
-        if task.is_of(&self.kernel) {
+        if task.is_of(&self.kernel) && !task.is_of_worker() {
             Ok(run::dispatch(task))
         } else {
             Err(ForeignTask(task))
@@ -189,17 +242,33 @@ impl Driver {
         Spawner::new(Arc::clone(&self.root), self.root.as_parent().next_path())
     }
 
-    /// One more thread's half of the runtime.
-    pub fn worker(&self) -> Worker {
-        Worker {
+    /// One more thread's half of the runtime. They are numbered in the order of these calls, from zero; there are at
+    /// most as many as the executor has [`drivers`](Executor::drivers) besides this one.
+    ///
+    /// # Panics
+    /// If there are more.
+    pub fn worker(&self) -> WorkerSeat {
+        let number = self.workers.get();
+        assert!(
+            number + 1 < self.kernel.drivers(),
+            "the executor has {} drivers, and the last is this one: it cannot have worker {number}; have `drivers` count them",
+            self.kernel.drivers()
+        );
+        self.workers.set(number + 1);
+        WorkerSeat {
             kernel: Arc::clone(&self.kernel),
-            _not_sync: PhantomData,
+            number,
         }
     }
 
     /// The runtime's counters.
     pub fn stats(&self) -> Stats {
         self.kernel.stats()
+    }
+
+    /// The first panic, where [`Config::panic_policy`] has it shut the runtime down.
+    pub fn panicked(&self) -> Option<PanicPayload> {
+        self.kernel.fatal()
     }
 
     /// The settings it was made with.

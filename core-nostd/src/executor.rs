@@ -19,6 +19,8 @@ pub(crate) const THREADS: bool = cfg!(any(feature = "threads", loom));
 /// - Both methods may be called from any thread and from within a poll, also after the driver is
 ///   gone. A [`Runnable`] that is dropped instead of run is handed back to its region and
 ///   dropped with the driver.
+/// - A task with a [`home`](Runnable::home) is queued for that driver, which is woken if it sleeps, whoever else is
+///   awake: nobody can take it over.
 /// - The lane, deadline and priority of a task are read when it is queued; they may not be
 ///   re-read while it waits.
 pub trait Executor: Send + Sync {
@@ -32,22 +34,23 @@ pub trait Executor: Send + Sync {
     fn capacity(&self) -> usize;
 
     /// Makes room for one more task that has a deadline, on the way of its spawn and on the spawning thread: from here
-    /// on it can always be queued. `is_pinned`: only the [`Driver`](crate::Driver)'s own thread may poll it.
+    /// on it can always be queued. `home`: the only driver that may poll it, if there is one.
     ///
     /// `false`: there is no memory, and the spawn is refused. Executors whose timed lane needs none keep the default.
-    fn admit_timed(&self, is_pinned: bool) -> bool {
-        let _ = is_pinned;
+    fn admit_timed(&self, home: Option<usize>) -> bool {
+        let _ = home;
         true
     }
 
     /// A task that [`admit_timed`](Self::admit_timed) made room for has ended, or there was no memory for the task
     /// itself. It is in no queue.
-    fn release_timed(&self, is_pinned: bool) {
-        let _ = is_pinned;
+    fn release_timed(&self, home: Option<usize>) {
+        let _ = home;
     }
 
-    /// How many threads drive: the one of the [`Driver`](crate::Driver), and those of its
-    /// [`Worker`](crate::Worker)s. Constant. More than one takes the feature `threads`.
+    /// How many threads drive: those of the [`Worker`](crate::Worker)s, numbered from zero in the order in which the
+    /// driver gave them out, and the one of the [`Driver`](crate::Driver), which is the last. Constant. More than one
+    /// takes the feature `threads`.
     fn drivers(&self) -> usize {
         1
     }

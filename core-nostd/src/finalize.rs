@@ -16,7 +16,6 @@ use crate::error::Error;
 use crate::kernel::TimerGuard;
 use crate::mutants::mutant;
 use crate::path::PathId;
-use crate::platform::guarded;
 use crate::region::RegionCore;
 use crate::scope::Scope;
 use crate::sync::atomic::Ordering;
@@ -143,7 +142,7 @@ impl Run for FinalizerRun {
                 },
             };
             let mut polled = Poll::Pending;
-            let caught = guarded(&*kernel.platform, || {
+            let caught = kernel.guarded(|| {
                 polled = current.future.as_mut().poll(waker);
             });
             let status = match (caught, polled) {
@@ -188,7 +187,7 @@ impl FinalizerRun {
             let cx = Cx::new(CxBase::new(self.task.clone(), Some(scope)));
             let mut made = None;
             let mut call = Some((make, cx));
-            let caught = guarded(&*kernel.platform, || {
+            let caught = kernel.guarded(|| {
                 if let Some((make, cx)) = call.take() {
                     made = Some(make(cx));
                 }
@@ -216,7 +215,7 @@ impl FinalizerRun {
         let Current { index, future, .. } = current;
         let kernel = Arc::clone(&self.task.region.kernel);
         let mut future = Some(future);
-        let dropped = guarded(&*kernel.platform, || drop(future.take()));
+        let dropped = kernel.guarded(|| drop(future.take()));
         self.record(
             index,
             if dropped.is_ok() {

@@ -15,10 +15,12 @@ use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind, CleanupBudgets};
 use crate::capacity::Capacity;
 use crate::diagnostic::Diagnostic;
 use crate::executor::{Executor, THREADS};
+use crate::homes::Homes;
 use crate::inspect::Registry;
 use crate::mutants::mutant;
+use crate::outcome::PanicPayload;
 use crate::path::PathId;
-use crate::platform::Platform;
+use crate::platform::{Platform, guarded};
 use crate::region::{self, Capabilities, Capability, RegionCore};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, Name};
@@ -40,6 +42,21 @@ pub enum LeakResponse {
     Silent,
 }
 
+/// What a panic does beyond the task that it ends (R-PAN-1): every panic that the kernel catches counts, in a poll, in
+/// a drop, in a finalizer and in a waker that the program made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum PanicPolicy {
+    /// Nothing: its region hears of it, and everything else runs on.
+    #[default]
+    Isolate,
+    /// The runtime shuts down: the root region is cancelled with [`CancelKind::Shutdown`], everything cleans up, and
+    /// who runs a body is given [`ChildEnded::Panicked`](crate::ChildEnded::Panicked) with the first panic's payload.
+    ShutDown,
+    /// The runtime shuts down, and the first panic goes on in who runs a body.
+    Resume,
+}
+
 /// The settings of a runtime. The defaults suit a service on a host.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -56,6 +73,8 @@ pub struct Config {
     pub obligation_budget: Duration,
     /// What happens to obligations that are still open then.
     pub leak_response: LeakResponse,
+    /// What a panic does beyond the task that it ends.
+    pub panic_policy: PanicPolicy,
     /// Whether every use of a `Cx` checks that its own task is being polled (R-OWN-5).
     pub check_foreign_cx: bool,
     /// The timer wheel's finest step, rounded down to a power of two of nanoseconds; timers are exact, the
@@ -91,6 +110,7 @@ impl Default for Config {
             finalizer_budget: Duration::from_secs(1),
             obligation_budget: Duration::from_secs(2),
             leak_response: LeakResponse::Log,
+            panic_policy: PanicPolicy::Isolate,
             check_foreign_cx: cfg!(debug_assertions),
             timer_tick: Duration::from_micros(1),
             timer_slack: Duration::ZERO,
@@ -140,7 +160,12 @@ pub(crate) struct Kernel {
     capacity: Capacity,
     pub(crate) stats: Counters,
     pub(crate) inspect: Registry,
+    pub(crate) homes: Homes,
     seed: u64,
+    /// The root region, once it is made; for who has no other way there.
+    root: Mutex<Weak<RegionCore>>,
+    /// The first panic, where that shuts the runtime down.
+    fatal: Mutex<Option<PanicPayload>>,
     /// The path of the task that each driver polls; kept up only while events are recorded.
     polling: Box<[Name]>,
     /// The driver is gone: nobody polls any more.
@@ -183,6 +208,8 @@ impl Kernel {
                 executor.drivers(),
             ),
             seed: platform.entropy(),
+            root: Mutex::new(Weak::new()),
+            fatal: Mutex::new(None),
             polling: (0..executor.drivers())
                 .map(|_| Name::new(PathId::NOBODY.as_u64()))
                 .collect(),
@@ -190,6 +217,7 @@ impl Kernel {
             swept: Mutex::new(None),
             stats: Counters::default(),
             inspect: Registry::new(&config),
+            homes: Homes::new(if THREADS { executor.drivers() } else { 1 }),
             platform,
             executor,
             config,
@@ -272,10 +300,30 @@ impl Kernel {
         name.map_or(PathId::NOBODY, |name| PathId::from_u64(name.get()))
     }
 
-    pub(crate) fn set_polling(&self, task: PathId) {
+    /// A task is polled by the driver that calls, until the guard goes.
+    pub(crate) fn polls(&self, task: PathId) -> Polling<'_> {
+        self.set_polling(task);
+        #[cfg(feature = "trace")]
+        if let Some(sink) = &self.sink {
+            sink.poll_begins(task);
+        }
+        Polling { kernel: self, task }
+    }
+
+    fn set_polling(&self, task: PathId) {
         if let Some(name) = self.polling.get(self.driver()) {
             name.set(task.as_u64());
         }
+    }
+
+    /// Tells the sink of a task what no event tells: its name.
+    pub(crate) fn task_spawned(&self, task: PathId, region: PathId, name: Option<&'static str>) {
+        #[cfg(feature = "trace")]
+        if let Some(sink) = &self.sink {
+            sink.task_spawned(task, region, name);
+        }
+        #[cfg(not(feature = "trace"))]
+        let _ = (task, region, name);
     }
 
     pub(crate) fn report(&self, diagnostic: &Diagnostic) {
@@ -288,7 +336,7 @@ impl Kernel {
             return waker.wake();
         }
         let mut waker = Some(waker);
-        let woken = self.platform.guard(&mut || {
+        let woken = self.guarded(|| {
             if let Some(waker) = waker.take() {
                 waker.wake();
             }
@@ -296,6 +344,45 @@ impl Kernel {
         if let Err(payload) = woken {
             self.report(&Diagnostic::WakerPanicked { payload });
         }
+    }
+
+    // ------------------------------------------------------------ panics
+
+    /// Runs what belongs to a user under the platform's guard.
+    #[inline]
+    pub(crate) fn guarded(&self, run: impl FnMut()) -> Result<(), PanicPayload> {
+        let result = guarded(&*self.platform, run);
+        if let Err(payload) = &result {
+            self.panicked(payload);
+        }
+        result
+    }
+
+    /// Something panicked, and what held it has been told: does what the policy says beyond that.
+    #[cold]
+    pub(crate) fn panicked(&self, payload: &PanicPayload) {
+        if self.config.panic_policy == PanicPolicy::Isolate {
+            return;
+        }
+        let mut fatal = self.fatal.lock();
+        if fatal.is_some() {
+            return;
+        }
+        *fatal = Some(payload.clone());
+        drop(fatal);
+        let root = self.root.lock().upgrade();
+        if let Some(root) = root {
+            root.cancel_itself(CancelKind::Shutdown, "a panic shuts the runtime down");
+        }
+    }
+
+    /// The panic that shut the runtime down.
+    pub(crate) fn fatal(&self) -> Option<PanicPayload> {
+        self.fatal.lock().clone()
+    }
+
+    pub(crate) fn set_root(&self, root: &Arc<RegionCore>) {
+        *self.root.lock() = Arc::downgrade(root);
     }
 
     // ------------------------------------------------------------ admission
@@ -319,12 +406,12 @@ impl Kernel {
 
     /// Makes room in the executor for a task with a deadline. `false`: there is no memory for it.
     #[must_use]
-    pub(crate) fn admit_timed(&self, is_pinned: bool) -> bool {
-        self.executor.admit_timed(is_pinned)
+    pub(crate) fn admit_timed(&self, home: Option<usize>) -> bool {
+        self.executor.admit_timed(home)
     }
 
-    pub(crate) fn release_timed(&self, is_pinned: bool) {
-        self.executor.release_timed(is_pinned);
+    pub(crate) fn release_timed(&self, home: Option<usize>) {
+        self.executor.release_timed(home);
     }
 
     // ------------------------------------------------------------ sweep
@@ -495,6 +582,24 @@ impl Kernel {
         // What made the look worth while may be gone: the next one is cheap again.
         let _ = self.timers.next_deadline();
         fired
+    }
+}
+
+/// A poll that events are recorded of, for as long as it lasts.
+pub(crate) struct Polling<'a> {
+    kernel: &'a Kernel,
+    task: PathId,
+}
+
+impl Drop for Polling<'_> {
+    fn drop(&mut self) {
+        #[cfg(feature = "trace")]
+        if let Some(sink) = &self.kernel.sink {
+            sink.poll_ends(self.task);
+        }
+        #[cfg(not(feature = "trace"))]
+        let _ = self.task;
+        self.kernel.set_polling(PathId::NOBODY);
     }
 }
 

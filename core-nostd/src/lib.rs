@@ -54,6 +54,7 @@ mod driver;
 mod fiber;
 mod finalize;
 mod foreign;
+mod homes;
 #[cfg(feature = "inspect")]
 mod inspect;
 #[cfg(not(feature = "inspect"))]
@@ -85,7 +86,7 @@ pub use cancel::{CAUSE_DEPTH_MAX, CancelKind, CancelReason, Cancelled, CleanupBu
 pub use capsule::{Capsule, CapsuleError, HostObject};
 pub use cx::{Cx, CxBase, LocalCx};
 pub use diagnostic::Diagnostic;
-pub use driver::{Driver, ForeignTask, MainTask, Worker};
+pub use driver::{Driver, ForeignTask, MainTask, Worker, WorkerSeat};
 pub use error::{
     CapabilityDenied, Error, Misuse, Recoverability, SpawnError, TaskError, TimeError,
     find_cancelled,
@@ -98,7 +99,7 @@ pub use inspect::{
     Activity, Blocked, BlockedStep, CancelStory, Dump, Held, Inspector, Leak, LeakStory, Owned,
     RegionDump, TaskDump, Wait,
 };
-pub use kernel::{Config, LeakResponse, Stats};
+pub use kernel::{Config, LeakResponse, PanicPolicy, Stats};
 pub use obligation::{ObligationKind, ObligationToken};
 pub use outcome::{ChildEnded, Outcome, PanicPayload, Severity};
 pub use path::PathId;

@@ -102,6 +102,11 @@ macro_rules! mutants {
                         | NewsForgotten
                         | LeaveForgetsOthers
                         | StaleKeyAccepted
+                        | RestLooksFirst
+                        | StopLooksFirst
+                        | LastEndUntold
+                        | PinnedUnseen
+                        | PinnedWakesAnybody
                 )
             }
         }
@@ -271,4 +276,14 @@ mutants! {
     LeaveForgetsOthers,
     /// breaks: R-IO-3 (loom) (what the host still says about a socket that is gone reaches the next one)
     StaleKeyAccepted,
+    /// breaks: R-SCH-2 (loom) (a driver of a pool looks into the queues, then says that it sleeps)
+    RestLooksFirst,
+    /// breaks: R-CAN-7 (loom) (a worker looks whether it is to leave, then falls asleep)
+    StopLooksFirst,
+    /// breaks: R-CAN-7 (loom) (the thread that waits for a pool's root region is not told of the last end in it)
+    LastEndUntold,
+    /// breaks: R-SCH-2 (loom) (a worker that falls asleep overlooks tasks that it alone may poll)
+    PinnedUnseen,
+    /// breaks: R-SCH-2 (loom) (a task that one worker alone may poll has any driver woken)
+    PinnedWakesAnybody,
 }

@@ -249,6 +249,22 @@ pub trait TraceSink: Send + Sync {
     /// lock, hence an implementation must return soon, must not call back into the runtime, and
     /// must not panic. Calls of one thread come in the order in which things happened.
     fn record(&self, event: &Event);
+
+    /// A task was spawned in `region`, under this name: called after its event, for sinks that tell people. What
+    /// [`record`](Self::record) says of calls holds here and below.
+    fn task_spawned(&self, task: PathId, region: PathId, name: Option<&'static str>) {
+        let _ = (task, region, name);
+    }
+
+    /// A task is about to be polled on this thread. Its poll may run another runtime, hence a poll in a poll.
+    fn poll_begins(&self, task: PathId) {
+        let _ = task;
+    }
+
+    /// The last poll on this thread that began has ended.
+    fn poll_ends(&self, task: PathId) {
+        let _ = task;
+    }
 }
 
 /// A sink that keeps the newest events in memory and counts those it had to let go.

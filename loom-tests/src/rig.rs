@@ -202,11 +202,16 @@ impl Door {
     /// Waits until it is open, whatever is cancelled meanwhile.
     pub async fn pass(&self) {
         std::future::poll_fn(|task| {
+            // Before the lock, which is not modelled: no thread may be stopped inside.
+            let waker = task.waker().clone();
             let mut state = self.state();
             if state.0 {
+                drop(state);
                 return Poll::Ready(());
             }
-            state.1 = Some(task.waker().clone());
+            let before = state.1.replace(waker);
+            drop(state);
+            drop(before);
             Poll::Pending
         })
         .await;
@@ -244,8 +249,13 @@ impl Drops {
 
     /// Whether the last drop was this thread's.
     pub fn were_here(&self) -> bool {
+        self.were_by(thread::current().id())
+    }
+
+    /// Whether the last drop was that thread's.
+    pub fn were_by(&self, thread: ThreadId) -> bool {
         let by = self.by.lock().unwrap_or_else(PoisonError::into_inner);
-        *by == Some(thread::current().id())
+        *by == Some(thread)
     }
 }
 

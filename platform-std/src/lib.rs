@@ -80,9 +80,13 @@ mod seats;
 mod services;
 pub mod signal;
 #[cfg(feature = "tracing")]
+mod spans;
+#[cfg(feature = "tracing")]
 mod tracing;
 mod unsupported;
 
+#[cfg(feature = "tracing")]
+pub use self::spans::TracingSpans;
 #[cfg(feature = "tracing")]
 pub use self::tracing::TracingSink;
 /// The network types: sockets, their errors, and the capability that a runtime grants to its root region.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use asupersync_core::trace::{Sink, TraceSink};
 use asupersync_core::{
-    Config, Dump, Error, Inspector, LocalRegion, Platform, Spawner, Stats, TaskError,
+    ChildEnded, Config, Dump, Error, Inspector, LocalRegion, PanicPayload, PanicPolicy, Platform,
+    Spawner, Stats, TaskError,
 };
 use asupersync_local::{LocalDriver, Turn};
 use asupersync_work_stealing::{DriverStats, Host, Pool, Rest, Settings, StartError};
@@ -27,6 +28,7 @@ pub struct Runtime {
     engine: Engine,
     platform: Arc<StdPlatform>,
     services: Services,
+    panic_policy: PanicPolicy,
 }
 
 /// All the numbers of a [`Runtime`].
@@ -79,7 +81,12 @@ impl Runtime {
     ///
     /// # Errors
     /// The severity join of the body and its children, as for
-    /// [`Cx::region`](asupersync_core::Cx::region); `SpawnError::AtCapacity` if the runtime is full.
+    /// [`Cx::region`](asupersync_core::Cx::region); `SpawnError::AtCapacity` if the runtime is full;
+    /// [`ChildEnded::Panicked`] if a panic shut the runtime down ([`PanicPolicy::ShutDown`]), whatever the body
+    /// returned.
+    ///
+    /// # Panics
+    /// With the first panic of a task, once everything has ended, under [`PanicPolicy::Resume`].
     pub fn block_on<T, E, F>(&mut self, body: F) -> Result<T, E>
     where
         E: TaskError,
@@ -88,12 +95,36 @@ impl Runtime {
         let Self {
             engine, platform, ..
         } = self;
-        match engine {
+        let result = match engine {
             Engine::One(driver) => {
                 let rest = |turn| between_turns(platform, turn);
                 driver.block_on_turns(POLLS_PER_IO_LOOK, body, rest)
             }
             Engine::Many(pool) => pool.block_on(body),
+        };
+        match self.panicked() {
+            None => result,
+            Some(payload) => Err(self.ended_by(payload)),
+        }
+    }
+
+    /// What a caller of [`block_on`](Self::block_on) is told of the panic that shut the runtime down.
+    fn ended_by<E: TaskError>(&mut self, payload: PanicPayload) -> E {
+        if self.panic_policy == PanicPolicy::Resume {
+            // Now: while a panic unwinds nothing is waited for.
+            self.drain();
+            let message = || Box::new(String::from(payload.message()));
+            std::panic::resume_unwind(payload.take().unwrap_or_else(|| message()));
+        }
+        E::from(ChildEnded::Panicked(payload))
+    }
+
+    /// The first panic, where it shut the runtime down ([`Builder::panic_policy`]): for programs that call
+    /// [`turn`](Self::turn), or that ask before [`shut_down`](Self::shut_down).
+    pub fn panicked(&self) -> Option<PanicPayload> {
+        match &self.engine {
+            Engine::One(driver) => driver.panicked(),
+            Engine::Many(pool) => pool.panicked(),
         }
     }
 
@@ -210,6 +241,7 @@ impl Runtime {
             engine,
             platform,
             services,
+            ..
         } = self;
         match engine {
             Engine::One(driver) => {
@@ -304,6 +336,30 @@ impl Builder {
         self
     }
 
+    /// What a panic does beyond the task that it ends; by default nothing. Also in [`config`](Self::config): the later
+    /// call counts.
+    ///
+    /// ```
+    /// use asupersync_core::{ChildEnded, Error, LocalRegion, PanicPolicy};
+    /// use asupersync_std::Runtime;
+    ///
+    /// let builder = Runtime::builder().panic_policy(PanicPolicy::ShutDown);
+    /// let mut runtime = builder.on_one_thread();
+    /// let task = runtime.spawner().spawn(async |_cx| -> Result<(), Error> { panic!("broken") })?;
+    /// let ended = runtime.block_on(async |region: &LocalRegion| {
+    ///     Ok(region.until_cancelled(std::future::pending::<()>()).await?)
+    /// });
+    /// let error = ended.expect_err("the runtime shuts down");
+    /// let ended = error.downcast_ref::<ChildEnded>();
+    /// assert!(matches!(ended, Some(ChildEnded::Panicked(payload)) if payload.message() == "broken"));
+    /// # drop(task);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn panic_policy(mut self, policy: PanicPolicy) -> Self {
+        self.config.panic_policy = policy;
+        self
+    }
+
     /// The kernel's settings.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
@@ -359,6 +415,7 @@ impl Builder {
         // The last seat is for the thread that the runtime belongs to.
         let platform = Arc::new(StdPlatform::new(workers.saturating_add(1)));
         let (services, config) = self.services(&platform);
+        let panic_policy = config.panic_policy;
         let mut settings = self.settings;
         settings.workers = workers;
         let pool = Pool::start(Arc::clone(&platform), &settings, config, self.sink)?;
@@ -366,6 +423,7 @@ impl Builder {
             engine: Engine::Many(pool),
             platform,
             services,
+            panic_policy,
         })
     }
 
@@ -376,10 +434,12 @@ impl Builder {
         let (services, config) = self.services(&platform);
         let world: Arc<dyn Platform> = Arc::<StdPlatform>::clone(&platform);
         let capacity = self.settings.capacity;
+        let panic_policy = config.panic_policy;
         Runtime {
             engine: Engine::One(LocalDriver::with_config(world, capacity, config, self.sink)),
             platform,
             services,
+            panic_policy,
         }
     }
 }

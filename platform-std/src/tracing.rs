@@ -1,7 +1,7 @@
 //! `TracingSink`: the events of a runtime as events of the `tracing` facade.
 //!
-//! Owns the choice of what is worth telling, and at which level. It makes no spans: a task's life is told by the id in
-//! the field `task`. Polls, wakes and waits are left out; dumps tell those.
+//! Owns the choice of what is worth telling, and at which level. It makes no spans, which are `TracingSpans`' matter: a
+//! task's life is told by the id in the field `task`. Polls, wakes and waits are left out; dumps tell those.
 
 use asupersync_core::trace::{Event, EventKind, TraceSink};
 use asupersync_core::{CancelKind, PathId};

@@ -11,10 +11,11 @@ use super::{RegionCore, TaskOptions};
 use crate::budget::Budget;
 use crate::cx::{Cx, CxBase};
 use crate::error::{SpawnError, TaskError};
+use crate::executor::THREADS;
 use crate::inspect::Site;
 use crate::path::Parent;
 use crate::task::run::{self, Newborn};
-use crate::task::{BACKGROUND, Kind, LOCAL, TIMED, Task, TaskRef};
+use crate::task::{BACKGROUND, HOMED, Kind, LOCAL, TIMED, Task, TaskRef};
 use crate::trace::EventKind;
 
 /// What is asked for: a task in a region, and in its runtime.
@@ -23,9 +24,37 @@ pub(super) struct Order<'a> {
     pub(super) parent: Parent<'a>,
     /// [`BACKGROUND`], [`LOCAL`], or neither.
     pub(super) place: u16,
+    /// Where it lives if it is [`LOCAL`].
+    pub(super) home: Home,
     pub(super) options: &'a TaskOptions,
     pub(super) limit: Limit,
     pub(super) site: Site,
+}
+
+/// Where a task lives that is [`LOCAL`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Home {
+    /// On the driver's own thread, or nowhere in particular.
+    Driver,
+    /// On that worker's thread, where it is being spawned.
+    Worker(usize),
+    /// On that worker's thread, where its first poll will make its future.
+    Arriving(usize),
+}
+
+impl Home {
+    /// That of a child that may not leave the thread of `parent`.
+    pub(super) fn with(parent: &TaskRef) -> Self {
+        parent.worker().map_or(Self::Driver, Self::Worker)
+    }
+
+    fn worker(self) -> Option<usize> {
+        match self {
+            _ if !THREADS => None,
+            Self::Driver => None,
+            Self::Worker(number) | Self::Arriving(number) => Some(number),
+        }
+    }
 }
 
 /// A foreground child that may be polled on any thread.
@@ -64,22 +93,54 @@ impl Order<'_> {
         }
         let budget = core.budget.meet(self.options.budget);
         let is_timed = budget.deadline.is_some();
-        let is_pinned = place & LOCAL != 0;
-        if is_timed && !core.kernel.admit_timed(is_pinned) {
+        let home = self.home();
+        if is_timed && !core.kernel.admit_timed(home) {
             self.give_back();
             return Err(SpawnError::AtCapacity);
         }
         let path = self.parent.next_path();
-        let flags = place | if is_timed { TIMED } else { 0 };
-        let own = |task: &TaskRef| (self.limit)(task, self.options, &budget);
+        let homed = self.home.worker().map_or(0, |_| HOMED);
+        let flags = place | homed | if is_timed { TIMED } else { 0 };
+        let own = |task: &TaskRef| self.settle(task, &budget);
         let newborn = Newborn::new(kind, core, path, (flags, budget.priority), self.site, own);
         newborn.ok_or_else(|| {
             if is_timed {
-                core.kernel.release_timed(is_pinned);
+                core.kernel.release_timed(home);
             }
             self.give_back();
             SpawnError::AtCapacity
         })
+    }
+
+    /// The driver that alone may poll it; `None`: any may.
+    fn home(&self) -> Option<usize> {
+        let own = || self.core.kernel.drivers() - 1;
+        (self.place & LOCAL != 0).then(|| self.home.worker().unwrap_or_else(own))
+    }
+
+    /// Gives a new task what is its own. `false`: its worker has left, or there is no memory for it, and nothing happened.
+    fn settle(&self, task: &TaskRef, budget: &Budget) -> bool {
+        if !self.move_in(task) {
+            return false;
+        }
+        let limited = (self.limit)(task, self.options, budget);
+        if !limited && self.home.worker().is_some() {
+            task.region.kernel.homes.leave(task.residence());
+        }
+        limited
+    }
+
+    /// Lists the task with its worker. `false`: that has left, or there is no memory for it.
+    fn move_in(&self, task: &TaskRef) -> bool {
+        let Some(worker) = self.home.worker() else {
+            return true;
+        };
+        let Some(cold) = task.try_cold() else {
+            return false;
+        };
+        let is_lazy = matches!(self.home, Home::Arriving(_));
+        cold.residence.settle(worker, is_lazy);
+        task.region.kernel.homes.enter(task, &cold.residence)
     }
 
     /// The place stays empty.
@@ -95,7 +156,7 @@ impl Order<'_> {
 /// A function of the spawn's choice: programs whose tasks have no limits of their own leave the code for them out.
 pub(super) type Limit = fn(&TaskRef, &TaskOptions, &Budget) -> bool;
 
-fn born(task: &TaskRef) {
+fn born(task: &TaskRef, options: &TaskOptions) {
     let region = &task.region;
     region.kernel.emit(
         EventKind::TaskSpawned,
@@ -103,14 +164,17 @@ fn born(task: &TaskRef) {
         task.path.as_u64(),
         || region.path.as_u64(),
     );
+    region
+        .kernel
+        .task_spawned(task.path, region.path, options.name);
 }
 
 /// The limits of a task without any of its own: the quotas of its region.
-pub(super) fn inherit(task: &TaskRef, _options: &TaskOptions, budget: &Budget) -> bool {
+pub(super) fn inherit(task: &TaskRef, options: &TaskOptions, budget: &Budget) -> bool {
     if !note_quotas(task, budget) {
         return false;
     }
-    born(task);
+    born(task, options);
     true
 }
 
@@ -149,7 +213,7 @@ pub(super) fn limit(task: &TaskRef, options: &TaskOptions, budget: &Budget) -> b
     if matches!(claimed, Some(None)) {
         return false;
     }
-    born(task);
+    born(task, options);
     let timer = deadline.zip(claimed.flatten());
     let timer = timer.map(|(at, claimed)| kernel.fill_task_deadline(claimed, at, task.clone()));
     let mut limits = cold.limits.lock();

@@ -303,6 +303,11 @@ impl RegionCore {
         self.inner.lock().members.sweep_first()
     }
 
+    /// Claims a member, or one that never waited, for the sweep of its home.
+    pub(crate) fn sweep_this(&self, task: &Member) -> SweepAction {
+        self.inner.lock().members.sweep(task)
+    }
+
     /// Links a task whose queue slot is given up. `false`: the sweep has claimed it.
     #[must_use]
     pub(crate) fn link_unqueued(&self, task: &Member) -> bool {

@@ -18,6 +18,7 @@
 //! `BIAS` keeps the first word from zero until the sum is in it (loom model `fold_vs_last_out`).
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use once_cell::race::OnceBox;
 
@@ -81,12 +82,13 @@ pub struct Gate {
     ended_well: AtomicUsize,
     /// How many drivers there are.
     drivers: usize,
-    wide: OnceBox<Wide>,
+    /// One, as an array: what a `Vec`, which can be refused memory, can be turned into.
+    wide: OnceBox<[Wide; 1]>,
 }
 
 #[derive(Debug)]
 struct Wide {
-    shards: Box<[Shard]>,
+    shards: Vec<Shard>,
     /// Held while they are folded: who closes for a second time waits for the sum.
     folding: Mutex<()>,
 }
@@ -97,6 +99,25 @@ struct Wide {
 struct Shard {
     word: AtomicWord,
     ended_well: AtomicUsize,
+}
+
+impl Wide {
+    /// `None`: there is no memory for it.
+    fn of(drivers: usize) -> Option<Box<[Self; 1]>> {
+        let mut shards = Vec::new();
+        shards.try_reserve_exact(drivers).ok()?;
+        shards.extend((0..drivers).map(|_| Shard {
+            word: AtomicWord::new(0),
+            ended_well: AtomicUsize::new(0),
+        }));
+        let mut one = Vec::new();
+        one.try_reserve_exact(1).ok()?;
+        one.push(Self {
+            shards,
+            folding: Mutex::new(()),
+        });
+        one.into_boxed_slice().try_into().ok()
+    }
 }
 
 impl Gate {
@@ -110,22 +131,20 @@ impl Gate {
         }
     }
 
-    /// Gives each driver a word of its own. A no-op where there is only one driver, or words are too short.
+    /// Gives each driver a word of its own. A no-op where there is only one driver, words are too short, or memory is
+    /// out: a narrow gate is slower where threads meet, and nothing else.
     pub fn widen(&self) {
         let drivers = self.drivers;
         if !THREADS || drivers < 2 || Word::BITS < 64 {
             return;
         }
-        self.wide.get_or_init(|| {
-            let shard = || Shard {
-                word: AtomicWord::new(0),
-                ended_well: AtomicUsize::new(0),
+        if self.wide.get().is_none() {
+            let Some(wide) = Wide::of(drivers) else {
+                return;
             };
-            Box::new(Wide {
-                shards: (0..drivers).map(|_| shard()).collect(),
-                folding: Mutex::new(()),
-            })
-        });
+            // Another thread may have been faster: then its shards are the ones.
+            let _ = self.wide.set(wide);
+        }
         let mut first = self.first.load(Ordering::Relaxed);
         // A closed gate stays as it is: nobody would fold the shards.
         while first & CLOSED == 0 {
@@ -142,13 +161,17 @@ impl Gate {
         }
     }
 
+    fn wide(&self) -> Option<&Wide> {
+        self.wide.get().map(|[wide]| wide)
+    }
+
     /// The shard that `driver` uses, if `first` says that there are shards.
     #[inline]
     fn shard(&self, first: Word, driver: impl Fn() -> usize) -> Option<&Shard> {
         if !THREADS || first & WIDE == 0 {
             return None;
         }
-        let shards = &self.wide.get()?.shards;
+        let shards = &self.wide()?.shards;
         shards.get(driver() % shards.len())
     }
 
@@ -227,7 +250,7 @@ impl Gate {
         let mut first = self.first.load(Ordering::Acquire);
         let folding = loop {
             let wide = (THREADS && first & WIDE != 0)
-                .then(|| self.wide.get())
+                .then(|| self.wide())
                 .flatten();
             // Taken before the gate says that it is closed: who finds it closed then waits for the sum.
             let folding = wide.map(|wide| (wide, wide.folding.lock()));
@@ -264,7 +287,7 @@ impl Gate {
     /// Who is inside now; of an open gate that is wide, about.
     pub fn inside(&self) -> Inside {
         let first = self.first.load(Ordering::Acquire);
-        let wide = (THREADS && first & (WIDE | CLOSED) == WIDE).then(|| self.wide.get());
+        let wide = (THREADS && first & (WIDE | CLOSED) == WIDE).then(|| self.wide());
         let shards = wide.flatten().map_or(&[][..], |wide| &wide.shards);
         let sum = shards.iter().fold(first, |sum, shard| {
             sum.wrapping_add(shard.word.load(Ordering::Acquire))
@@ -282,7 +305,7 @@ impl Gate {
 
     /// How many children ended well and left nothing behind.
     pub fn ended_well(&self) -> u64 {
-        let wide = self.wide.get().filter(|_| THREADS);
+        let wide = self.wide().filter(|_| THREADS);
         let shards = wide.map_or(&[][..], |wide| &wide.shards);
         let counts = shards.iter().map(|shard| &shard.ended_well);
         counts

@@ -35,7 +35,7 @@ use crate::trace::EventKind;
 
 pub(crate) use self::core::RegionCore;
 pub use self::core::RegionState;
-use admission::{FOREGROUND, Limit, Order, inherit, limit};
+use admission::{FOREGROUND, Home, Limit, Order, inherit, limit};
 pub(crate) use capability::{Capabilities, Own, hash_name};
 pub use capability::{Capability, Entropy, Io, Spawn, Timing, Tracing};
 pub(crate) use closing::settle_obligations;
@@ -293,11 +293,45 @@ impl<E: TaskError> Region<E> {
             core: &self.core,
             parent: self.cx.as_parent(),
             place,
+            home: Home::Driver,
             options,
             limit,
             site: Site::caller(),
         };
         order.spawn(f)
+    }
+
+    /// Spawns a child that stays on one worker's thread: `f` is called there, and the future that it gives, which need
+    /// not be `Send`, is polled and dropped there and nowhere else. The region of its [`LocalCx`] takes more such
+    /// children ([`LocalRegion::spawn_local`]).
+    ///
+    /// The worker is the one with the fewest of these; where one thread drives all, it is that. Work that blocks its
+    /// worker keeps such tasks waiting: nobody can take them over.
+    ///
+    /// ```
+    /// # use asupersync_core::{Cx, Error, Region};
+    /// # async fn counted(region: &Region) -> Result<u32, Error> {
+    /// let counted = region.spawn_pinned(async |cx| {
+    ///     let sum = std::rc::Rc::new(std::cell::Cell::new(20));
+    ///     cx.yield_now().await?;
+    ///     sum.set(sum.get() + 22);
+    ///     Ok(sum.get())
+    /// })?;
+    /// counted.join(region).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn); `AtCapacity` also when the workers have left.
+    #[cfg_attr(feature = "inspect", track_caller)]
+    pub fn spawn_pinned<T, F, Fut>(&self, f: F) -> Result<Task<T, E>, SpawnError>
+    where
+        F: FnOnce(LocalCx<E>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + 'static,
+        T: Send + 'static,
+    {
+        self.cx.assert_own();
+        spawn_pinned_in(&self.core, self.cx.as_parent(), f)
     }
 
     /// Spawns a child that is cancelled with [`CancelKind::ScopeDone`] once the body has returned and
@@ -438,11 +472,26 @@ impl<E: TaskError> Spawner<E> {
             core: &self.core,
             parent: self.as_parent(),
             place,
+            home: Home::Driver,
             options,
             limit,
             site: Site::caller(),
         };
         order.spawn(f)
+    }
+
+    /// Spawns a child that stays on one worker's thread; see [`Region::spawn_pinned`].
+    ///
+    /// # Errors
+    /// As [`Region::spawn_pinned`].
+    #[cfg_attr(feature = "inspect", track_caller)]
+    pub fn spawn_pinned<T, F, Fut>(&self, f: F) -> Result<Task<T, E>, SpawnError>
+    where
+        F: FnOnce(LocalCx<E>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + 'static,
+        T: Send + 'static,
+    {
+        spawn_pinned_in(&self.core, self.as_parent(), f)
     }
 
     /// Spawns a background child; see [`Region::spawn_background`].
@@ -523,7 +572,8 @@ impl<E: TaskError> LocalRegion<E> {
         T: 'static,
     {
         self.region.cx.assert_own();
-        spawn_local_in(&self.region.core, self.region.cx.as_parent(), f)
+        let cx = &self.region.cx;
+        spawn_local_at(&self.region.core, cx.as_parent(), Home::with(cx.task()), f)
     }
 
     /// Opens a region inside this one, also on the driving thread; see [`Cx::region`].
@@ -551,15 +601,59 @@ where
     F: FnOnce(LocalCx<E>) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
+    spawn_local_at(core, parent, Home::Driver, f)
+}
+
+/// Spawns a task that may not leave the thread of `home`. The caller is on it.
+#[cfg_attr(feature = "inspect", track_caller)]
+fn spawn_local_at<T, E, F, Fut>(
+    core: &Arc<RegionCore>,
+    parent: Parent<'_>,
+    home: Home,
+    f: F,
+) -> Result<LocalTask<T, E>, SpawnError>
+where
+    E: TaskError,
+    F: FnOnce(LocalCx<E>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
     let order = Order {
         core,
         parent,
         place: LOCAL,
+        home,
         options: &TaskOptions::DEFAULT,
         limit: inherit,
         site: Site::caller(),
     };
     order.spawn(|cx| f(LocalCx::new(cx))).map(run::local)
+}
+
+/// Spawns a task that lives on the thread of one worker, or on the driver's own where there are no workers. The future
+/// is made there, by the first poll.
+#[cfg_attr(feature = "inspect", track_caller)]
+fn spawn_pinned_in<T, E, F, Fut>(
+    core: &Arc<RegionCore>,
+    parent: Parent<'_>,
+    f: F,
+) -> Result<Task<T, E>, SpawnError>
+where
+    E: TaskError,
+    F: FnOnce(LocalCx<E>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    let worker = core.kernel.homes.least_used();
+    let order = Order {
+        core,
+        parent,
+        place: LOCAL,
+        home: worker.map_or(Home::Driver, Home::Arriving),
+        options: &TaskOptions::DEFAULT,
+        limit: inherit,
+        site: Site::caller(),
+    };
+    // What it captures may move: `f` and the context may, and nothing else is there before the first poll.
+    order.spawn(|cx| async move { f(LocalCx::new(cx)).await })
 }
 
 /// Asks one task to stop (R-CAN-1); the rest of its region runs on.

@@ -17,6 +17,8 @@ use super::state::State;
 use super::{Cold, Phase};
 use crate::cancel::{CancelReason, Cancelled, Observer};
 use crate::error::{Misuse, TaskError};
+use crate::executor::THREADS;
+use crate::homes::Residence;
 use crate::lanes::Lane;
 use crate::mutants::mutant;
 use crate::outcome::{Outcome, PanicPayload, Severity};
@@ -25,7 +27,8 @@ use crate::region::RegionCore;
 use crate::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, Ordering};
 use crate::time::Time;
 
-/// Set in `flags`: only the home driver may poll or drop the future.
+/// Set in `flags`: only one driver, its home, may poll or drop the future: the runtime's own unless [`HOMED`] says
+/// otherwise.
 pub(crate) const LOCAL: u16 = 1 << 0;
 /// A background child.
 pub(crate) const BACKGROUND: u16 = 1 << 1;
@@ -47,6 +50,8 @@ pub(crate) const CLOSER: u16 = 1 << 8;
 const TRACED: u16 = 1 << 9;
 /// Every use of the task's `Cx` is checked (R-OWN-5); copied here for the same reason.
 const CHECKED: u16 = 1 << 10;
+/// A local task whose home is a worker; which one is in the cold part.
+pub(crate) const HOMED: u16 = 1 << 11;
 /// The phase of the cancel protocol stands above the flags.
 const PHASE_SHIFT: u32 = 12;
 
@@ -335,6 +340,22 @@ impl Header {
     #[inline]
     pub(crate) fn cold_if_any(&self) -> Option<&Cold> {
         self.cold.get()
+    }
+
+    /// Where the task lives; only those that are [`HOMED`] have said so.
+    pub(crate) fn residence(&self) -> &Residence {
+        &self.cold().residence
+    }
+
+    /// The worker whose thread the task may not leave.
+    #[inline]
+    pub(crate) fn worker(&self) -> Option<usize> {
+        (THREADS && self.has(HOMED)).then(|| self.residence().home())
+    }
+
+    /// Whether what is in the cell may be dropped on the driver's own thread.
+    pub(super) fn may_leave_home(&self) -> bool {
+        self.worker().is_none() || (self.residence().is_lazy() && !self.has(POLLED))
     }
 
     /// The lane it belongs to, read when it is queued.

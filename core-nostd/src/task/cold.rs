@@ -1,7 +1,7 @@
 //! The part of a task that most tasks never need: made on first use, behind one word of the header.
 //!
-//! Owns the task's own cancel request, its open scopes, its finalizers and the timers on its
-//! account. A task that is only spawned, waits and ends has none of it.
+//! Owns the task's own cancel request, its open scopes, its finalizers, the timers on its account and where it lives.
+//! A task that is only spawned, waits and ends has none of it.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use crate::cancel_word::CancelWord;
 use crate::finalize::{Finalizers, Run};
+use crate::homes::Residence;
 use crate::scope::Scope;
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicU32;
@@ -29,6 +30,8 @@ pub(crate) struct Cold {
     /// Counts the channels and locks that the task named in a trace. Not the counter of its children:
     /// whether a run is traced may not change anybody's id.
     pub(crate) objects: AtomicU32,
+    /// Whose thread it lives on, if that is a worker's.
+    pub(crate) residence: Residence,
 }
 
 /// The task's own limits and the timers that watch them.

@@ -175,13 +175,29 @@ impl MemberList {
     pub(crate) fn sweep_first(&mut self) -> Option<(Member, SweepAction)> {
         let member = self.take_first()?;
         // SAFETY: alive, as in `tell`.
-        let state = unsafe { &member.0.as_ref().state };
+        let header = unsafe { member.0.as_ref() };
+        if !header.may_leave_home() {
+            // Its worker has it in a list of its own, and drops it; if that was forgotten, nobody does.
+            return Some((member, SweepAction::Leave));
+        }
+        let action = Self::claim(&header.state);
+        Some((member, action))
+    }
+
+    /// Takes this task out, if it is in, and claims it for the sweep of its home.
+    pub(crate) fn sweep(&mut self, member: &Member) -> SweepAction {
+        self.unlink(member);
+        // SAFETY: alive, by the contract of `Member::new`.
+        Self::claim(unsafe { &member.0.as_ref().state })
+    }
+
+    fn claim(state: &State) -> SweepAction {
         let action = state.transition_to_swept();
         if action == SweepAction::EndBorrowed {
             // `complete` gives up one reference; the `Runnable` will give up its own.
             state.reference_add();
         }
-        Some((member, action))
+        action
     }
 
     /// Links a task whose queue slot is given up without a poll; it counts as idle then. `false`:

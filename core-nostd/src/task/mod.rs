@@ -34,7 +34,7 @@ pub(crate) mod state;
 pub(crate) mod waker;
 
 pub use cell::Header;
-pub(crate) use cell::{BACKGROUND, CLOSER, Kind, LOCAL, Summary, TIMED};
+pub(crate) use cell::{BACKGROUND, CLOSER, HOMED, Kind, LOCAL, Summary, TIMED};
 pub(crate) use cold::Cold;
 pub use handle::{LocalTask, Task};
 pub(crate) use list::{Member, MemberList, Told};

@@ -139,10 +139,23 @@ impl Runnable {
         self.header().deadline()
     }
 
-    /// Whether only the thread of its [`Driver`](crate::Driver) may poll it.
+    /// Whether only one driver may poll it: its [`home`](Self::home).
     #[inline]
     pub fn is_pinned(&self) -> bool {
         self.header().has(LOCAL)
+    }
+
+    /// The number of the only driver that may poll it; `None`: any may. See [`Executor::drivers`](crate::Executor::drivers).
+    #[inline]
+    pub fn home(&self) -> Option<usize> {
+        let header = self.header();
+        header.has(LOCAL).then(|| header.home())
+    }
+
+    /// Whether it lives on a worker's thread.
+    #[inline]
+    pub(crate) fn is_of_worker(&self) -> bool {
+        self.header().worker().is_some()
     }
 
     /// Its priority; larger is more urgent.

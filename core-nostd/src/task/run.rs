@@ -21,10 +21,10 @@ use crate::cancel::{CancelKind, CancelReason};
 use crate::error::{SpawnError, TaskError};
 use crate::finalize::Finalizers;
 use crate::inspect::Site;
+use crate::kernel::Kernel;
 use crate::mutants::mutant;
 use crate::outcome::{PanicPayload, Severity};
 use crate::path::PathId;
-use crate::platform::guarded;
 use crate::region::{ChildEnd, RegionCore};
 use crate::sync::atomic::Ordering;
 use crate::time::Time;
@@ -136,10 +136,8 @@ pub(crate) fn dispatch(task: Runnable) -> Ran {
         return decide(task);
     }
     let kernel = task.kernel();
-    kernel.set_polling(task.path());
-    let ran = decide(task);
-    kernel.set_polling(PathId::NOBODY);
-    ran
+    let _polling = kernel.polls(task.path());
+    decide(task)
 }
 
 fn decide(task: Runnable) -> Ran {
@@ -190,7 +188,7 @@ fn poll_body(raw: NonNull<Header>) -> Result<Poll<()>, PanicPayload> {
     // SAFETY: the driver holds the runtime's reference during the poll.
     let (header, waker) = unsafe { (raw.as_ref(), waker::borrowed(raw)) };
     let mut polled = Poll::Pending;
-    guarded(&*header.region.kernel.platform, || {
+    header.region.kernel.guarded(|| {
         // SAFETY: `POLLING` is held since `transition_to_polling`.
         polled = unsafe { erased::poll(raw, &mut Context::from_waker(&waker)) };
     })?;
@@ -250,7 +248,7 @@ fn end_body(raw: NonNull<Header>, ended: Ended) -> Ran {
     // SAFETY: the runtime's reference is ours.
     let header = unsafe { raw.as_ref() };
     let mut ended = Some(ended);
-    let dropped = guarded(&*header.region.kernel.platform, || {
+    let dropped = header.region.kernel.guarded(|| {
         if let Some(ended) = ended.take() {
             // SAFETY: `POLLING` is held.
             unsafe { erased::end(raw, ended) };
@@ -356,7 +354,7 @@ fn complete(raw: NonNull<Header>) -> Ran {
         }
     }
     if !action.handle {
-        let dropped = guarded(&*kernel.platform, || {
+        let dropped = kernel.guarded(|| {
             // SAFETY: there is no handle, so the outcome is the completer's.
             unsafe { erased::discard(raw) };
         });
@@ -375,7 +373,10 @@ fn complete(raw: NonNull<Header>) -> Ran {
         }
     }
     if task.has(TIMED) {
-        kernel.release_timed(task.has(LOCAL));
+        kernel.release_timed(task.has(LOCAL).then(|| task.home()));
+    }
+    if task.worker().is_some() {
+        kernel.homes.leave(task.residence());
     }
     kernel.release_admission();
     region.exit(background);
@@ -398,6 +399,12 @@ fn phase_changed(header: &Header, before: Phase, next: Phase) {
 }
 
 impl Header {
+    /// The driver that a local task may not leave.
+    pub(crate) fn home(&self) -> usize {
+        let own = || self.region.kernel.drivers() - 1;
+        self.worker().unwrap_or_else(own)
+    }
+
     /// The reason this task was asked to stop, by itself or through its region.
     pub(crate) fn cancel_reason(&self) -> Option<CancelReason> {
         let own = self
@@ -494,6 +501,36 @@ pub(super) fn abandon(raw: NonNull<Header>) {
     }
 }
 
+/// Drops the futures of the tasks that live on a worker's thread: called there, when the worker leaves for good.
+///
+/// The rest of the runtime may go on meanwhile; to that these are tasks that were forced.
+pub(crate) fn sweep_home(kernel: &Kernel, home: usize) {
+    while let Some(task) = kernel.homes.evict(home) {
+        // SAFETY: alive by `task`, and of this region.
+        let member = unsafe { Member::new(task.as_raw()) };
+        if task.region.sweep_this(&member) != SweepAction::Leave {
+            end_swept(task.as_raw());
+        }
+    }
+}
+
+/// Ends a task that a sweep has claimed.
+fn end_swept(raw: NonNull<Header>) {
+    // SAFETY: the claim left us the runtime's reference, or one in its place.
+    let header = unsafe { raw.as_ref() };
+    if let Some(cold) = header.cold_if_any() {
+        let unrun = cold.finalizers.lock().take();
+        drop(unrun);
+        let under_way = cold.finalizing.lock().take();
+        drop(under_way);
+    }
+    let _ = if header.has(ENDED) {
+        complete(raw)
+    } else {
+        force(raw)
+    };
+}
+
 /// Drops the future of every task that a region still has, then those of the regions that loses.
 ///
 /// For a driver that goes away without shutdown: finalizers are dropped unrun.
@@ -506,20 +543,7 @@ pub(crate) fn sweep(root: &Arc<RegionCore>) {
             if action == SweepAction::Leave {
                 continue;
             }
-            let raw = member.into_raw();
-            // SAFETY: the claim left us the runtime's reference, or one in its place.
-            let header = unsafe { raw.as_ref() };
-            if let Some(cold) = header.cold_if_any() {
-                let unrun = cold.finalizers.lock().take();
-                drop(unrun);
-                let under_way = cold.finalizing.lock().take();
-                drop(under_way);
-            }
-            let _ = if header.has(ENDED) {
-                complete(raw)
-            } else {
-                force(raw)
-            };
+            end_swept(member.into_raw());
         }
         drop(region.with_finalizers(Finalizers::take));
         region.closed();

@@ -9,8 +9,8 @@ use asupersync_core::mutants::{Mutant, armed};
 use asupersync_core::queue::{Fifo, Timed};
 use asupersync_core::trace::Sink;
 use asupersync_core::{
-    Config, Driver, Error, Executor, LocalRegion, MainTask, Platform, Ran, Runnable, SpawnError,
-    Spawner, Stats, TaskError, Time,
+    Config, Driver, Error, Executor, LocalRegion, MainTask, PanicPayload, Platform, Ran, Runnable,
+    SpawnError, Spawner, Stats, TaskError, Time,
 };
 
 use crate::shared::Shared;
@@ -176,6 +176,11 @@ impl LocalDriver {
     /// Spawns into the root region, which lives as long as the runtime.
     pub fn spawner(&self) -> Spawner<Error> {
         self.driver.spawner()
+    }
+
+    /// See [`Driver::panicked`].
+    pub fn panicked(&self) -> Option<PanicPayload> {
+        self.driver.panicked()
     }
 
     /// The runtime's counters.

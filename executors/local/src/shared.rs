@@ -61,11 +61,11 @@ impl Executor for Shared {
         self.capacity
     }
 
-    fn admit_timed(&self, _is_pinned: bool) -> bool {
+    fn admit_timed(&self, _home: Option<usize>) -> bool {
         self.timed.admit()
     }
 
-    fn release_timed(&self, _is_pinned: bool) {
+    fn release_timed(&self, _home: Option<usize>) {
         self.timed.release();
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use asupersync_core::internal::Gate;
 use asupersync_core::{
     Budget, Error, LocalCx, LocalRegion, Platform, RegionOptions, SpawnError, TaskOptions, Time,
 };
@@ -279,4 +280,22 @@ fn each_allocation_of_a_spawn_with_limits_may_be_refused() {
         let failures = failures.count();
         assert!(failures >= at_least, "{way:?} in {deadline:?}: {failures}");
     }
+}
+
+// Words of their own are only faster: without memory for them the drivers go on with the one.
+// proves: R-OWN-2
+#[test]
+fn a_gate_that_finds_no_memory_stays_narrow() {
+    let gate = Gate::new(2);
+    exhausted(|| gate.widen());
+    let (_, failed) = failing_after(1, || gate.widen());
+    assert!(failed, "the second allocation is the last");
+    assert!(gate.enter(false, || 0) && gate.enter(false, || 1));
+    assert_eq!(gate.close().foreground, 2);
+    assert!(!gate.enter(false, || 0), "closed");
+    assert!(gate.exit(false, || 1).is_none());
+    assert!(
+        gate.exit(false, || 0)
+            .is_some_and(|inside| inside.is_empty())
+    );
 }

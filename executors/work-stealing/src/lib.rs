@@ -10,11 +10,12 @@
 //!               └───────> ring ──full──> own injector                 injector <─steal─  injector
 //!   cancel ─> cancel lane of the worker                               cancel <──steal──  cancel
 //!   timed ──> the timed lane, one for all                             timed lane  ─────  timed lane
-//!   pinned ─> the queue of the driver's own thread
+//!   pinned ─> the queue of the one driver that may poll it, which is woken for it
 //! ```
 //!
 //! There is one [`Pool`]: its driving threads are workers that it starts, and the thread that
-//! made it, which works like the others while it runs a body. That thread alone polls tasks that may not move.
+//! made it, which works like the others while it runs a body. Tasks that may not move stay with one driver: those that
+//! a body spawns with that thread, those of `spawn_pinned` with a worker.
 //!
 //! Fairness: the arbiter of the core picks the lane, per worker. The LIFO slot runs at most three times in a row, and
 //! the injector is looked at every 61 polls however full the ring is.
@@ -24,9 +25,11 @@
 mod counts;
 mod host;
 mod local;
+mod mutants;
 mod pool;
 mod queues;
 mod shard;
+mod sync;
 mod worker;
 
 pub use counts::DriverStats;

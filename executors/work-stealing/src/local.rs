@@ -9,6 +9,8 @@ use std::rc::Rc;
 use asupersync_core::Runnable;
 use asupersync_core::queue::Ring;
 
+use crate::sync::per_thread;
+
 /// One driver's own queues. Only its thread has it.
 pub(crate) struct Local {
     /// Which pool it drives for: the address of that pool's queues.
@@ -35,10 +37,10 @@ impl Local {
     }
 }
 
-thread_local! {
-    static CURRENT: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+per_thread! {
+    static CURRENT: RefCell<Option<Rc<Local>>> = RefCell::new(None);
     /// Where a thread that drives nothing puts its tasks: the same shard each time, to keep their order.
-    static HOME: Cell<Option<usize>> = const { Cell::new(None) };
+    static HOME: Cell<Option<usize>> = Cell::new(None);
 }
 
 /// The thread drives for as long as this lives.

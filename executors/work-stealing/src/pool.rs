@@ -1,20 +1,20 @@
 //! `Pool`: the threads of one runtime, and the thread that owns them.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use asupersync_core::queue::Ring;
 use asupersync_core::trace::Sink;
 use asupersync_core::{
-    Config, Driver, Error, Executor, LocalRegion, Platform, Spawner, Stats, TaskError,
+    Config, Driver, Error, Executor, LocalRegion, PanicPayload, Platform, Spawner, Stats,
+    TaskError, WorkerSeat,
 };
 
 use crate::counts::DriverStats;
 use crate::host::{Host, Rest};
 use crate::local;
 use crate::queues::Queues;
+use crate::sync::{Builder, JoinHandle, caught};
 use crate::worker::{POLLS_PER_TURN, Turn, Worker};
 
 /// How many worker threads a pool may have.
@@ -94,7 +94,8 @@ impl std::error::Error for StartError {
 
 /// The drivers of one runtime: worker threads, and the thread that made it, which works too while it runs a body.
 ///
-/// Not `Send`: futures that may not move live and die on the thread it was made on. Dropping it has the workers leave
+/// Not `Send`: futures of bodies that may not move live and die on the thread it was made on; those of
+/// [`Region::spawn_pinned`](asupersync_core::Region::spawn_pinned) on that of a worker. Dropping it has the workers leave
 /// after the poll they are in, and drops what is left; [`shut_down`](Self::shut_down) first for an orderly end.
 pub struct Pool {
     threads: Vec<JoinHandle<()>>,
@@ -137,14 +138,14 @@ impl Pool {
         };
         for (number, ring) in rings.into_iter().enumerate() {
             let queues = Arc::clone(&pool.queues);
-            let driver = pool.driver.worker();
-            let mut thread = std::thread::Builder::new();
+            let seat = pool.driver.worker();
+            let mut thread = Builder::new();
             thread = thread.name(format!("{}-{number}", settings.thread_name));
             if let Some(bytes) = settings.stack_size {
                 thread = thread.stack_size(bytes);
             }
             let started =
-                thread.spawn(move || work(Worker::new(queues, number, ring, streak_limit), driver));
+                thread.spawn(move || work(Worker::new(queues, number, ring, streak_limit), seat));
             // Dropping the pool ends those that run.
             pool.threads
                 .push(started.map_err(|source| StartError::Thread {
@@ -210,6 +211,11 @@ impl Pool {
     /// Spawns into the root region, which lives as long as the runtime.
     pub fn spawner(&self) -> Spawner<Error> {
         self.driver.spawner()
+    }
+
+    /// See [`Driver::panicked`].
+    pub fn panicked(&self) -> Option<PanicPayload> {
+        self.driver.panicked()
     }
 
     /// The runtime's counters.
@@ -293,17 +299,25 @@ fn rest(queues: &Queues, driver: usize, turn: Turn) {
 }
 
 /// The life of a worker's thread.
-fn work(mut worker: Worker, mut driver: asupersync_core::Worker) {
+fn work(mut worker: Worker, seat: WorkerSeat) {
     let queues = worker.queues();
     let number = worker.local.driver;
-    let _driving = local::enter(&worker.local);
+    let mut driver = seat.start();
+    let driving = local::enter(&worker.local);
     while !queues.is_stopped() {
         // Polls and drops are guarded one by one. What comes through is a waker of the program's own that panicked: it
         // may not take the worker with it.
-        let turn = catch_unwind(AssertUnwindSafe(|| {
-            worker.turn(&mut driver, POLLS_PER_TURN)
-        }));
-        rest(&queues, number, turn.unwrap_or(Turn::More));
+        let turn = caught(|| worker.turn(&mut driver, POLLS_PER_TURN));
+        let turn = turn.unwrap_or_else(|payload| {
+            driver.panicked(PanicPayload::new(payload));
+            Turn::More
+        });
+        rest(&queues, number, turn);
     }
     worker.leave();
+    worker.clear();
+    // What is woken from here on goes where others find it.
+    drop(driving);
+    // Drops what lives on this thread, here.
+    drop(driver);
 }

@@ -1,15 +1,17 @@
 //! The shared half: where a task goes that becomes runnable, and which driver is woken for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::atomic::AtomicUsize as Counter;
 
 use asupersync_core::lanes::Lane;
-use asupersync_core::queue::{Inbox, Ring, Sleepers, Timed};
+use asupersync_core::queue::{Ring, Sleepers, Timed};
 use asupersync_core::{Executor, Runnable};
 
 use crate::host::Host;
 use crate::local;
+use crate::mutants::mutant;
 use crate::shard::Shard;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 /// Nobody keeps watch.
 const NOBODY: usize = usize::MAX;
@@ -19,10 +21,6 @@ pub(crate) struct Queues {
     pub(crate) shards: Box<[Shard]>,
     /// The timed lane, one for all drivers: the earliest deadline of the pool is served first.
     pub(crate) timed: Timed,
-    /// Tasks that only the driver's own thread may poll.
-    pub(crate) pinned: Inbox,
-    /// The timed lane of those.
-    pub(crate) pinned_timed: Timed,
     pub(crate) sleepers: Sleepers,
     /// The driver that waits for time and I/O on behalf of all.
     watch: AtomicUsize,
@@ -31,7 +29,7 @@ pub(crate) struct Queues {
     /// The driver's own thread waits for the root region's end.
     closing: AtomicBool,
     /// Deals the shards out to the threads that drive nothing.
-    dealt: AtomicUsize,
+    dealt: Counter,
     pub(crate) host: Arc<dyn Host>,
     capacity: usize,
 }
@@ -42,13 +40,11 @@ impl Queues {
         Self {
             shards: rings.iter().map(Shard::of).collect(),
             timed: Timed::new(),
-            pinned: Inbox::new(),
-            pinned_timed: Timed::new(),
             sleepers: Sleepers::new(rings.len()),
             watch: AtomicUsize::new(NOBODY),
             stop: AtomicBool::new(false),
             closing: AtomicBool::new(false),
-            dealt: AtomicUsize::new(0),
+            dealt: Counter::new(0),
             host,
             capacity,
         }
@@ -67,7 +63,7 @@ impl Queues {
     /// Whether driver `driver` would find something to do anywhere. Part of how it falls asleep.
     pub(crate) fn has_work(&self, driver: usize) -> bool {
         !self.timed.is_empty()
-            || (driver == self.home() && !self.pinned.is_empty())
+            || (!self.shards[driver].pinned.is_empty() && !mutant!(PinnedUnseen))
             || self.shards.iter().any(|shard| !shard.is_empty())
     }
 
@@ -123,13 +119,14 @@ impl Queues {
 
     /// Hands every queued task back to its region.
     pub(crate) fn clear(&self) {
-        self.pinned.drain(drop);
-        for timed in [&self.timed, &self.pinned_timed] {
+        let timed = self.shards.iter().map(|shard| &shard.pinned_timed);
+        for timed in timed.chain([&self.timed]) {
             while let Some(task) = timed.pop() {
                 drop(task);
             }
         }
         for shard in &self.shards {
+            shard.pinned.drain(drop);
             for queue in [&shard.ready, &shard.cancel] {
                 while let Some(task) = queue.pop() {
                     drop(task);
@@ -140,12 +137,9 @@ impl Queues {
 
     // ------------------------------------------------------------ scheduling
 
-    fn timed_lane(&self, is_pinned: bool) -> &Timed {
-        if is_pinned {
-            &self.pinned_timed
-        } else {
-            &self.timed
-        }
+    /// The timed lane of tasks that only driver `home` may poll, or of those that any may.
+    fn timed_lane(&self, home: Option<usize>) -> &Timed {
+        home.map_or(&self.timed, |home| &self.shards[home].pinned_timed)
     }
 
     /// The shard of the calling thread.
@@ -176,9 +170,13 @@ impl Queues {
 impl Executor for Queues {
     #[inline]
     fn schedule(&self, task: Runnable) {
-        if task.is_pinned() {
-            self.pinned.push(task);
-            return self.wake(self.home());
+        if let Some(home) = task.home() {
+            self.shards[home].pinned.push(task);
+            // This very driver, whoever searches: nobody else may take the task.
+            return match mutant!(PinnedWakesAnybody) {
+                true => self.wake_one(),
+                false => self.wake(home),
+            };
         }
         match task.lane() {
             Lane::Ready => match self.schedule_here(task) {
@@ -198,7 +196,7 @@ impl Executor for Queues {
         if watch != NOBODY {
             self.wake(watch);
         }
-        if self.closing.load(Ordering::SeqCst) {
+        if self.closing.load(Ordering::SeqCst) && !mutant!(LastEndUntold) {
             self.wake(self.home());
         }
     }
@@ -207,12 +205,12 @@ impl Executor for Queues {
         self.capacity
     }
 
-    fn admit_timed(&self, is_pinned: bool) -> bool {
-        self.timed_lane(is_pinned).admit()
+    fn admit_timed(&self, home: Option<usize>) -> bool {
+        self.timed_lane(home).admit()
     }
 
-    fn release_timed(&self, is_pinned: bool) {
-        self.timed_lane(is_pinned).release();
+    fn release_timed(&self, home: Option<usize>) {
+        self.timed_lane(home).release();
     }
 
     fn drivers(&self) -> usize {

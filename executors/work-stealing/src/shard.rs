@@ -1,7 +1,7 @@
 //! What belongs to one driver and is open to all of them.
 
 use asupersync_core::Runnable;
-use asupersync_core::queue::{Injector, Ring, Stealer};
+use asupersync_core::queue::{Inbox, Injector, Ring, Stealer, Timed};
 
 use crate::counts::Published;
 
@@ -13,6 +13,10 @@ pub(crate) struct Shard {
     pub(crate) ready: Injector,
     /// Tasks that were asked to stop, or finalize.
     pub(crate) cancel: Injector,
+    /// Tasks that only this driver may poll.
+    pub(crate) pinned: Inbox,
+    /// The timed lane of those; filled by the driver itself.
+    pub(crate) pinned_timed: Timed,
     /// What the driver has counted.
     pub(crate) published: Published,
 }
@@ -24,11 +28,13 @@ impl Shard {
             ring: ring.stealer(),
             ready: Injector::new(),
             cancel: Injector::new(),
+            pinned: Inbox::new(),
+            pinned_timed: Timed::new(),
             published: Published::default(),
         }
     }
 
-    /// Whether there is nothing here for anybody. Part of how a driver falls asleep.
+    /// Whether there is nothing here that anybody may take. Part of how a driver falls asleep.
     pub(crate) fn is_empty(&self) -> bool {
         self.ring.is_empty() && self.ready.is_empty() && self.cancel.is_empty()
     }

@@ -11,6 +11,7 @@ use asupersync_core::{Driver, ForeignTask, Ran, Runnable, Time};
 use crate::counts::DriverStats;
 use crate::host::Rest;
 use crate::local::Local;
+use crate::mutants::mutant;
 use crate::queues::Queues;
 
 /// How many polls a turn has.
@@ -76,8 +77,7 @@ pub(crate) struct Worker {
     victim: usize,
 }
 
-/// The lanes of tasks that may not leave this thread; empty on a worker. The timed one is among the shared queues, for
-/// the room in it.
+/// The lanes of tasks that may not leave this thread. The timed one is in the shard, for the room in it.
 #[derive(Default)]
 struct Pinned {
     cancel: Fifo,
@@ -156,7 +156,7 @@ impl Worker {
                     pinned.or_else(|| self.queues.shards[self.local.driver].cancel.pop())
                 }
                 Lane::Timed => {
-                    let pinned = self.pinned_timed().and_then(Timed::pop);
+                    let pinned = self.queues.shards[self.local.driver].pinned_timed.pop();
                     pinned.or_else(|| self.queues.timed.pop())
                 }
                 Lane::Ready => self.next_ready(),
@@ -173,8 +173,7 @@ impl Worker {
         let shard = &self.queues.shards[local.driver];
         Waiting {
             cancel: !pinned.cancel.is_empty() || !shard.cancel.is_empty(),
-            timed: !self.queues.timed.is_empty()
-                || self.pinned_timed().is_some_and(|timed| !timed.is_empty()),
+            timed: !self.queues.timed.is_empty() || !shard.pinned_timed.is_empty(),
             ready: local.has_next.get()
                 || !local.ring.borrow().is_empty()
                 || !pinned.ready.is_empty()
@@ -215,26 +214,19 @@ impl Worker {
 
     /// Sorts what came in for this thread alone into its lanes.
     fn collect_pinned(&mut self) {
-        let Self { queues, pinned, .. } = self;
-        if self.local.driver != queues.home() || queues.pinned.is_empty() {
-            return;
-        }
-        queues
+        let shard = &self.queues.shards[self.local.driver];
+        let pinned = &mut self.pinned;
+        shard
             .pinned
-            .drain(|task| pinned.push(task, &queues.pinned_timed));
-    }
-
-    /// The timed lane of tasks that may not leave this thread, if it is the driver's own.
-    fn pinned_timed(&self) -> Option<&Timed> {
-        (self.local.driver == self.queues.home()).then_some(&self.queues.pinned_timed)
+            .drain(|task| pinned.push(task, &shard.pinned_timed));
     }
 
     /// A task that yielded goes behind the others of its lane.
     fn push_again(&mut self, task: Runnable) {
-        if task.is_pinned() {
-            return self.pinned.push(task, &self.queues.pinned_timed);
-        }
         let shard = &self.queues.shards[self.local.driver];
+        if task.is_pinned() {
+            return self.pinned.push(task, &shard.pinned_timed);
+        }
         match task.lane() {
             Lane::Cancel => shard.cancel.push(task),
             Lane::Timed => self.queues.timed.push(task),
@@ -284,9 +276,13 @@ impl Worker {
         let queues = Arc::clone(&self.queues);
         let number = self.local.driver;
         let was_searching = std::mem::take(&mut self.is_searching);
+        let looked = mutant!(RestLooksFirst).then(|| queues.has_work(number));
+        let stops = mutant!(StopLooksFirst).then(|| queues.is_stopped());
         queues.sleepers.fall_asleep(number, was_searching);
         self.is_asleep = true;
-        if queues.has_work(number) || queues.is_stopped() {
+        // From here on: before, it was not known that somebody has to be woken.
+        let has_work = looked.unwrap_or_else(|| queues.has_work(number));
+        if has_work || stops.unwrap_or_else(|| queues.is_stopped()) {
             self.wake_up();
             return Turn::More;
         }

@@ -79,5 +79,12 @@ caught! {
     later_force_timer_wins_task: "timer::two_cancels_of_a_task", LaterForceTimerWins, "the weaker request's time counts";
     later_force_timer_wins_region: "timer::two_cancels_of_a_region", LaterForceTimerWins, "the weaker request's time counts";
     retire_looks_away: "blocking::submit_vs_retire", RetireLooksAway, "a job is stranded";
+    rest_looks_first: "pool::spawn_vs_rest", RestLooksFirst, "deadlock";
+    stop_looks_first: "pool::spawn_vs_shutdown_with_a_worker", StopLooksFirst, "deadlock";
+    last_end_untold: "pool::wake_vs_shutdown_with_a_worker", LastEndUntold, "deadlock";
+    pinned_unseen: "pool::pinned_wake_vs_rest", PinnedUnseen, "deadlock";
+    pinned_wakes_anybody: "pool::pinned_wake_of_two", PinnedWakesAnybody, "deadlock";
+    pool_admits_after_close: "pool::spawn_vs_shutdown", SpawnAfterClose, "a task outlives the root region";
+    pool_shard_ignores_close: "pool::spawn_vs_shutdown_with_a_worker", ShardIgnoresClose, "a task outlives the root region";
     submit_looks_first: "blocking::submit_vs_stop", SubmitLooksFirst, "a job was begun after the stop";
 }
