@@ -84,7 +84,7 @@ impl Worker {
     #[inline]
     pub fn run(&mut self, task: Runnable) -> Result<Ran, ForeignTask> {
         if task.is_of(&self.kernel) && !task.is_pinned() {
-            Ok(run::dispatch(task))
+            Ok(run::dispatch(task, &self.kernel))
         } else {
             Err(ForeignTask(task))
         }
@@ -163,7 +163,7 @@ impl Driver {
     #[inline]
     pub fn run(&mut self, task: Runnable) -> Result<Ran, ForeignTask> {
         if task.is_of(&self.kernel) {
-            Ok(run::dispatch(task))
+            Ok(run::dispatch(task, &self.kernel))
         } else {
             Err(ForeignTask(task))
         }

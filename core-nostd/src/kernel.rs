@@ -15,7 +15,7 @@ use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind, CleanupBudgets};
 use crate::capacity::Capacity;
 use crate::diagnostic::Diagnostic;
 use crate::executor::{Executor, THREADS};
-use crate::inspect::Registry;
+use crate::inspect::{Polls, Registry};
 use crate::mutants::mutant;
 use crate::path::PathId;
 use crate::platform::Platform;
@@ -68,6 +68,9 @@ pub struct Config {
     /// under a lock of its own. Spawns then need memory that they cannot be refused for.
     #[cfg(feature = "inspect")]
     pub inspect: bool,
+    /// Whether each driver says which task it polls, for a [`StallWatch`](crate::StallWatch): a few stores per poll.
+    #[cfg(feature = "inspect")]
+    pub watch_polls: bool,
     /// What the root region holds; see [`grant`](Self::grant).
     pub(crate) capabilities: Arc<Capabilities>,
 }
@@ -96,6 +99,8 @@ impl Default for Config {
             timer_slack: Duration::ZERO,
             #[cfg(feature = "inspect")]
             inspect: false,
+            #[cfg(feature = "inspect")]
+            watch_polls: false,
             capabilities: Arc::new(Capabilities::root()),
         }
     }
@@ -109,6 +114,8 @@ pub(crate) struct Counters {
     pub(crate) abandoned: AtomicUsize,
     pub(crate) late_values: AtomicUsize,
     pub(crate) timers_fired: AtomicUsize,
+    #[cfg(feature = "inspect")]
+    pub(crate) stalls: AtomicUsize,
 }
 
 /// A look at a runtime's counters.
@@ -129,6 +136,9 @@ pub struct Stats {
     pub timers_fired: u64,
     /// Timers that wait.
     pub timers: usize,
+    /// Polls that lasted so long that they were told of, where somebody watches.
+    #[cfg(feature = "inspect")]
+    pub stalls: u64,
 }
 
 pub(crate) struct Kernel {
@@ -140,6 +150,7 @@ pub(crate) struct Kernel {
     capacity: Capacity,
     pub(crate) stats: Counters,
     pub(crate) inspect: Registry,
+    pub(crate) polls: Polls,
     seed: u64,
     /// The path of the task that each driver polls; kept up only while events are recorded.
     polling: Box<[Name]>,
@@ -190,6 +201,7 @@ impl Kernel {
             swept: Mutex::new(None),
             stats: Counters::default(),
             inspect: Registry::new(&config),
+            polls: Polls::new(&config, executor.drivers()),
             platform,
             executor,
             config,
@@ -234,6 +246,15 @@ impl Kernel {
     #[inline]
     pub(crate) fn is_traced(&self) -> bool {
         cfg!(feature = "trace") && self.sink.is_some()
+    }
+
+    /// Whether each driver says which task it polls.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        #[cfg(feature = "inspect")]
+        return self.config.watch_polls;
+        #[cfg(not(feature = "inspect"))]
+        false
     }
 
     /// Records an event. `arg` is a closure so that untraced runs do not compute it.
@@ -359,6 +380,8 @@ impl Kernel {
             late_values: self.stats.late_values.load(Ordering::Relaxed) as u64,
             timers_fired: self.stats.timers_fired.load(Ordering::Relaxed) as u64,
             timers: self.timers.len(),
+            #[cfg(feature = "inspect")]
+            stalls: self.stats.stalls.load(Ordering::Relaxed) as u64,
         }
     }
 

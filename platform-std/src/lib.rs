@@ -79,6 +79,7 @@ mod runtime;
 mod seats;
 mod services;
 pub mod signal;
+mod stall;
 #[cfg(feature = "tracing")]
 mod tracing;
 mod unsupported;

@@ -47,6 +47,8 @@ pub(crate) const CLOSER: u16 = 1 << 8;
 const TRACED: u16 = 1 << 9;
 /// Every use of the task's `Cx` is checked (R-OWN-5); copied here for the same reason.
 const CHECKED: u16 = 1 << 10;
+/// Somebody watches how long polls last; copied here for the same reason.
+const WATCHED: u16 = 1 << 11;
 /// The phase of the cancel protocol stands above the flags.
 const PHASE_SHIFT: u32 = 12;
 
@@ -102,6 +104,9 @@ impl Header {
         }
         if kernel.config.check_foreign_cx {
             flags |= CHECKED;
+        }
+        if kernel.is_watched() {
+            flags |= WATCHED;
         }
         let made = Self {
             state: State::spawning(),
@@ -232,6 +237,23 @@ impl Header {
         self.cold_if_any().and_then(|cold| cold.limits.lock().name)
     }
 
+    /// What its poll tells whoever watches.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn polled(&self) -> crate::inspect::Polled {
+        let (name, own) = self.cold_if_any().map_or((None, None), |cold| {
+            let limits = cold.limits.lock();
+            (limits.name, limits.deadline)
+        });
+        let region = self.region.budget.deadline;
+        crate::inspect::Polled {
+            task: self.path,
+            region: self.region.path,
+            deadline: own.into_iter().chain(region).min().unwrap_or(Time::MAX),
+            name,
+            message: None,
+        }
+    }
+
     #[cfg(feature = "inspect")]
     pub(crate) fn is_background(&self) -> bool {
         self.has(BACKGROUND)
@@ -260,6 +282,17 @@ impl Header {
     #[inline]
     pub(crate) fn is_traced(&self) -> bool {
         cfg!(feature = "trace") && self.has(TRACED)
+    }
+
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        cfg!(feature = "inspect") && self.has(WATCHED)
+    }
+
+    /// Whether polls are told to anybody.
+    #[inline]
+    pub(crate) fn is_observed(&self) -> bool {
+        self.has(TRACED | WATCHED)
     }
 
     #[inline]

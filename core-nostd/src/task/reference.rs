@@ -155,12 +155,13 @@ impl Runnable {
         self.header().path
     }
 
-    pub(super) fn is_traced(&self) -> bool {
-        self.header().is_traced()
+    pub(super) fn is_observed(&self) -> bool {
+        self.header().is_observed()
     }
 
-    pub(super) fn kernel(&self) -> Arc<crate::kernel::Kernel> {
-        Arc::clone(&self.header().region.kernel)
+    #[cfg(feature = "inspect")]
+    pub(super) fn polled(&self) -> crate::inspect::Polled {
+        self.header().polled()
     }
 
     #[inline]

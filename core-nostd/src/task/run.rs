@@ -20,6 +20,7 @@ use crate::cancel::{CancelKind, CancelReason};
 use crate::error::TaskError;
 use crate::finalize::Finalizers;
 use crate::inspect::Site;
+use crate::kernel::Kernel;
 use crate::mutants::mutant;
 use crate::outcome::{PanicPayload, Severity};
 use crate::path::PathId;
@@ -121,12 +122,24 @@ impl Drop for FinishOnUnwind {
     }
 }
 
-/// Runs a task that the caller took from a queue.
-pub(crate) fn dispatch(task: Runnable) -> Ran {
-    if !task.is_traced() {
+/// Runs a task of `kernel` that the caller took from a queue.
+#[inline]
+pub(crate) fn dispatch(task: Runnable, kernel: &Kernel) -> Ran {
+    if task.is_observed() {
+        observed(task, kernel)
+    } else {
+        decide(task)
+    }
+}
+
+/// Says to whoever traces or watches which task is polled.
+#[inline(never)]
+fn observed(task: Runnable, kernel: &Kernel) -> Ran {
+    #[cfg(feature = "inspect")]
+    let _poll = kernel.polls.begin(kernel.driver(), || task.polled());
+    if !kernel.is_traced() {
         return decide(task);
     }
-    let kernel = task.kernel();
     kernel.set_polling(task.path());
     let ran = decide(task);
     kernel.set_polling(PathId::NOBODY);
