@@ -99,7 +99,6 @@ async fn a_while(region: &LocalRegion) -> Result<(), Error> {
 
 /// Three hours at once: what was due in them ends, what is due later goes on waiting, and a wait that begins now is as long
 /// as it says.
-// proves: R-CAN-3
 #[test]
 fn after_a_suspend_what_was_due_is_over_and_nothing_else() {
     with_clock(async |region, clock| {
@@ -150,7 +149,6 @@ fn after_a_suspend_what_was_due_is_over_and_nothing_else() {
 }
 
 /// Deadlines of regions, tasks and timeouts that passed in the suspend cancel with `Timeout`, once; a later one does not.
-// proves: R-SCH-4
 #[test]
 fn deadlines_that_passed_in_a_suspend_are_timeouts() {
     with_clock(async |region, clock| {
@@ -200,7 +198,7 @@ fn is_timeout(error: &Error) -> bool {
 }
 
 /// A ticker goes on as it was told to after ticks that were slept through.
-// proves: RP-TIME-001
+// proves: WVT-008
 #[test]
 fn tickers_catch_up_or_skip_after_a_suspend() {
     with_clock(async |region, clock| {
@@ -229,7 +227,7 @@ fn tickers_catch_up_or_skip_after_a_suspend() {
 }
 
 /// A clock that is asked to go back: no task sees it, no wait ends early, and none is lost.
-// proves: R-SCH-2
+// proves: WVT-008
 #[test]
 fn a_clock_that_goes_back_takes_nobody_along() {
     with_clock(async |region, clock| {
