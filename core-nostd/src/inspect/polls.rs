@@ -66,6 +66,7 @@ impl Polls {
     }
 
     /// `driver` begins to poll. The poll lasts until what this gives is dropped.
+    #[inline]
     pub(crate) fn begin(&self, driver: usize, polled: impl FnOnce() -> Polled) -> Option<Poll<'_>> {
         let slot = self.0.get(driver)?;
         slot.begin(polled());
@@ -85,6 +86,7 @@ impl Polls {
 pub(crate) struct Poll<'a>(&'a PollSlot);
 
 impl Drop for Poll<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.0.end();
     }
@@ -104,6 +106,7 @@ impl PollSlot {
     }
 
     /// A poll begins. Only the slot's driver calls this, and not during another poll.
+    #[inline]
     pub fn begin(&self, polled: Polled) {
         // A reader that sees anything stored below sees that the poll before is over, too.
         fence(Ordering::Release);
@@ -114,8 +117,7 @@ impl PollSlot {
         let has_words = words.name.is_some() || words.message.is_some();
         // Relaxed: only this thread writes it, and readers come by the number.
         if has_words || self.has_words.load(Ordering::Relaxed) {
-            *self.words.lock() = words;
-            self.has_words.store(has_words, Ordering::Relaxed);
+            self.set_words(words, has_words);
         }
         self.task.set(polled.task.as_u64());
         self.region.set(polled.region.as_u64());
@@ -124,12 +126,20 @@ impl PollSlot {
         self.step(Ordering::Release);
     }
 
+    #[cold]
+    fn set_words(&self, words: Words, has_words: bool) {
+        *self.words.lock() = words;
+        self.has_words.store(has_words, Ordering::Relaxed);
+    }
+
     /// The poll is over. Only the slot's driver calls this.
+    #[inline]
     pub fn end(&self) {
         // Relaxed: the fence of the next poll orders it before that one's facts.
         self.step(Ordering::Relaxed);
     }
 
+    #[inline]
     fn step(&self, order: Ordering) {
         // Not a read-modify-write: nobody else writes it.
         let number = self.number.load(Ordering::Relaxed);

@@ -239,6 +239,7 @@ impl Header {
 
     /// What its poll tells whoever watches.
     #[cfg(feature = "inspect")]
+    #[inline]
     pub(crate) fn polled(&self) -> crate::inspect::Polled {
         let (name, own) = self.cold_if_any().map_or((None, None), |cold| {
             let limits = cold.limits.lock();

@@ -160,6 +160,7 @@ impl Runnable {
     }
 
     #[cfg(feature = "inspect")]
+    #[inline]
     pub(super) fn polled(&self) -> crate::inspect::Polled {
         self.header().polled()
     }
