@@ -115,6 +115,33 @@ impl CxBase {
         self.poll_cancelled()
     }
 
+    /// [`checkpoint`](Self::checkpoint) that also says where the task is: dumps show the last one, and so does the report
+    /// of a task that does not yield. Where neither is switched on it costs no more.
+    ///
+    /// ```
+    /// # use asupersync_core::{Cancelled, CxBase};
+    /// fn sum(cx: &CxBase, rows: &[u64]) -> Result<u64, Cancelled> {
+    ///     let mut sum = 0;
+    ///     for row in rows {
+    ///         cx.checkpoint_with("sums the rows")?;
+    ///         sum += row;
+    ///     }
+    ///     Ok(sum)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`checkpoint`](Self::checkpoint).
+    pub fn checkpoint_with(&self, message: &'static str) -> Result<(), Cancelled> {
+        self.assert_own();
+        self.registry().says(&self.task, message);
+        if self.task.is_watched() {
+            let kernel = &self.task.region.kernel;
+            kernel.polls.say(kernel.driver(), &self.task, message);
+        }
+        self.checkpoint()
+    }
+
     /// The look that every wait starts with.
     #[inline]
     pub(crate) fn poll_cancelled(&self) -> Result<(), Cancelled> {

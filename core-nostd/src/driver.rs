@@ -127,7 +127,7 @@ impl Worker {
     pub fn run(&mut self, task: Runnable) -> Result<Ran, ForeignTask> {
         let WorkerSeat { kernel, number } = &self.seat;
         if task.is_of(kernel) && task.home().is_none_or(|home| home == *number) {
-            Ok(run::dispatch(task))
+            Ok(run::dispatch(task, kernel))
         } else {
             Err(ForeignTask(task))
         }
@@ -216,7 +216,7 @@ impl Driver {
     #[inline]
     pub fn run(&mut self, task: Runnable) -> Result<Ran, ForeignTask> {
         if task.is_of(&self.kernel) && !task.is_of_worker() {
-            Ok(run::dispatch(task))
+            Ok(run::dispatch(task, &self.kernel))
         } else {
             Err(ForeignTask(task))
         }

@@ -104,7 +104,9 @@ impl Footprint {
             | Kind::CapabilityDenied
             | Kind::ClockAdvanced
             | Kind::User
-            | Kind::Chaos => (none, none),
+            | Kind::Chaos
+            | Kind::Stalled
+            | Kind::StallEnded => (none, none),
         };
         Self {
             touched: [(event.actor.as_u64(), Write), object, arg],

@@ -16,7 +16,7 @@ use crate::capacity::Capacity;
 use crate::diagnostic::Diagnostic;
 use crate::executor::{Executor, THREADS};
 use crate::homes::Homes;
-use crate::inspect::Registry;
+use crate::inspect::{Polls, Registry};
 use crate::mutants::mutant;
 use crate::outcome::PanicPayload;
 use crate::path::PathId;
@@ -87,6 +87,9 @@ pub struct Config {
     /// under a lock of its own. Spawns then need memory that they cannot be refused for.
     #[cfg(feature = "inspect")]
     pub inspect: bool,
+    /// Whether each driver says which task it polls, for a [`StallWatch`](crate::StallWatch): a few stores per poll.
+    #[cfg(feature = "inspect")]
+    pub watch_polls: bool,
     /// What the root region holds; see [`grant`](Self::grant).
     pub(crate) capabilities: Arc<Capabilities>,
 }
@@ -116,6 +119,8 @@ impl Default for Config {
             timer_slack: Duration::ZERO,
             #[cfg(feature = "inspect")]
             inspect: false,
+            #[cfg(feature = "inspect")]
+            watch_polls: false,
             capabilities: Arc::new(Capabilities::root()),
         }
     }
@@ -129,6 +134,8 @@ pub(crate) struct Counters {
     pub(crate) abandoned: AtomicUsize,
     pub(crate) late_values: AtomicUsize,
     pub(crate) timers_fired: AtomicUsize,
+    #[cfg(feature = "inspect")]
+    pub(crate) stalls: AtomicUsize,
 }
 
 /// A look at a runtime's counters.
@@ -149,6 +156,9 @@ pub struct Stats {
     pub timers_fired: u64,
     /// Timers that wait.
     pub timers: usize,
+    /// Polls that lasted so long that they were told of, where somebody watches.
+    #[cfg(feature = "inspect")]
+    pub stalls: u64,
 }
 
 pub(crate) struct Kernel {
@@ -161,6 +171,7 @@ pub(crate) struct Kernel {
     pub(crate) stats: Counters,
     pub(crate) inspect: Registry,
     pub(crate) homes: Homes,
+    pub(crate) polls: Polls,
     seed: u64,
     /// The root region, once it is made; for who has no other way there.
     root: Mutex<Weak<RegionCore>>,
@@ -218,6 +229,7 @@ impl Kernel {
             stats: Counters::default(),
             inspect: Registry::new(&config),
             homes: Homes::new(if THREADS { executor.drivers() } else { 1 }),
+            polls: Polls::new(&config, executor.drivers()),
             platform,
             executor,
             config,
@@ -264,6 +276,15 @@ impl Kernel {
         cfg!(feature = "trace") && self.sink.is_some()
     }
 
+    /// Whether each driver says which task it polls.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        #[cfg(feature = "inspect")]
+        return self.config.watch_polls;
+        #[cfg(not(feature = "inspect"))]
+        false
+    }
+
     /// Records an event. `arg` is a closure so that untraced runs do not compute it.
     #[inline]
     pub(crate) fn emit(
@@ -301,7 +322,7 @@ impl Kernel {
     }
 
     /// A task is polled by the driver that calls, until the guard goes.
-    pub(crate) fn polls(&self, task: PathId) -> Polling<'_> {
+    pub(crate) fn trace_poll(&self, task: PathId) -> Polling<'_> {
         self.set_polling(task);
         #[cfg(feature = "trace")]
         if let Some(sink) = &self.sink {
@@ -446,6 +467,8 @@ impl Kernel {
             late_values: self.stats.late_values.load(Ordering::Relaxed) as u64,
             timers_fired: self.stats.timers_fired.load(Ordering::Relaxed) as u64,
             timers: self.timers.len(),
+            #[cfg(feature = "inspect")]
+            stalls: self.stats.stalls.load(Ordering::Relaxed) as u64,
         }
     }
 

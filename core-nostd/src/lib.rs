@@ -97,7 +97,7 @@ pub use fingerprint::Fingerprint;
 #[cfg(feature = "inspect")]
 pub use inspect::{
     Activity, Blocked, BlockedStep, CancelStory, Dump, Held, Inspector, Leak, LeakStory, Owned,
-    RegionDump, TaskDump, Wait,
+    RegionDump, StallWatch, TaskDump, Wait,
 };
 pub use kernel::{Config, LeakResponse, PanicPolicy, Stats};
 pub use obligation::{ObligationKind, ObligationToken};
@@ -121,6 +121,8 @@ pub use wait::WaitKind;
 pub mod internal {
     pub use crate::cancel_word::CancelWord;
     pub use crate::capacity::Capacity;
+    #[cfg(feature = "inspect")]
+    pub use crate::inspect::polls::{PollSlot, Polled};
     pub use crate::region::gate::Gate;
     pub use crate::sync::Mutex;
     pub use crate::task::state::{JoinAction, PendingAction, State, WakeAction};

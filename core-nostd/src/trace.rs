@@ -224,6 +224,11 @@ event_kinds! {
     User = 31,
     /// The lab injected a fault. Object: which; arg: its parameter.
     Chaos = 32,
+    /// A poll lasts too long, as somebody who watches found. Object: the task's region; arg: for how many nanoseconds
+    /// it was seen. The host's time decides, so the lab has none.
+    Stalled = 33,
+    /// A poll that was told of as stalled is over. Object: the task's region; arg: for how many nanoseconds it was seen.
+    StallEnded = 34,
 }
 
 impl fmt::Display for EventKind {
@@ -395,6 +400,8 @@ mod tests {
             (30, "ClockAdvanced"),
             (31, "User"),
             (32, "Chaos"),
+            (33, "Stalled"),
+            (34, "StallEnded"),
         ];
         assert_eq!(golden.len(), EventKind::ALL.len());
         for ((number, name), kind) in golden.into_iter().zip(EventKind::ALL) {
@@ -403,7 +410,7 @@ mod tests {
             assert_eq!(EventKind::from_name(name), Some(*kind));
             assert_eq!(kind.to_string(), name);
         }
-        for number in [0, 33, 255] {
+        for number in [0, 35, 255] {
             assert_eq!(EventKind::from_u8(number), None);
         }
         assert_eq!(EventKind::from_name("taskspawned"), None);
@@ -431,12 +438,12 @@ mod tests {
     #[test]
     fn a_record_of_an_unknown_kind_is_refused() {
         let mut record = event(1).encode();
-        record[0] = 33;
+        record[0] = 35;
         let error = Event::decode(&record).unwrap_err();
-        assert_eq!(error, UnknownEventKind(33));
+        assert_eq!(error, UnknownEventKind(35));
         assert_eq!(
             error.to_string(),
-            "33 is no event kind of this version (1 to 32 are)"
+            "35 is no event kind of this version (1 to 34 are)"
         );
     }
 
@@ -467,7 +474,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn events_survive_encoding(kind in 1u8..=32, numbers: [u64; 4]) {
+        fn events_survive_encoding(kind in 1u8..=34, numbers: [u64; 4]) {
             let [at, actor, object, arg] = numbers;
             let event = Event {
                 at: Time::from_nanos(at),

@@ -81,6 +81,7 @@ mod services;
 pub mod signal;
 #[cfg(feature = "tracing")]
 mod spans;
+mod stall;
 #[cfg(feature = "tracing")]
 mod tracing;
 mod unsupported;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use asupersync_core::trace::{Sink, TraceSink};
 use asupersync_core::{
@@ -16,6 +17,7 @@ use crate::blocking::{BlockingBuilder, BlockingStats};
 use crate::platform::StdPlatform;
 use crate::reactor::ReactorStats;
 use crate::services::Services;
+use crate::stall::Monitor;
 
 /// A runtime that belongs to the thread that made it.
 ///
@@ -25,6 +27,8 @@ use crate::services::Services;
 /// Dropping it shuts it down: every task is asked to stop with `Shutdown`, drains within its cleanup
 /// budget, and is dropped past that.
 pub struct Runtime {
+    /// Dropped first: it ends while there is still something to look at.
+    monitor: Option<Monitor>,
     engine: Engine,
     platform: Arc<StdPlatform>,
     services: Services,
@@ -238,6 +242,7 @@ impl Runtime {
 
     fn drain(&mut self) {
         let Self {
+            monitor,
             engine,
             platform,
             services,
@@ -255,6 +260,7 @@ impl Runtime {
             }
             Engine::Many(pool) => pool.shut_down(),
         }
+        drop(monitor.take());
         services.stop();
     }
 }
@@ -293,6 +299,7 @@ pub struct Builder {
     blocking: Option<BlockingBuilder>,
     sink: Option<Sink>,
     io: bool,
+    stall_after: Option<Duration>,
 }
 
 impl Default for Builder {
@@ -304,6 +311,7 @@ impl Default for Builder {
             blocking: Some(BlockingBuilder::new()),
             sink: None,
             io: true,
+            stall_after: None,
         }
     }
 }
@@ -391,8 +399,31 @@ impl Builder {
         self
     }
 
+    /// Names each task whose poll lasts `limit` or longer, while it lasts and once more when it is over: through
+    /// [`Diagnostic::Stalled`](asupersync_core::Diagnostic::Stalled) on standard error, as the event `Stalled` to
+    /// [`trace`](Self::trace), and in [`Stats::stalls`](asupersync_core::Stats::stalls). Off by default.
+    ///
+    /// A task that does not yield keeps its thread from everything else; nothing can stop it, so it is told. The report
+    /// has its name, region, thread, and what it said last by
+    /// [`checkpoint_with`](asupersync_core::CxBase::checkpoint_with); where it was spawned too, with
+    /// [`Config::inspect`](asupersync_core::Config::inspect). It comes at most half of `limit` late. Takes a thread that
+    /// looks four times in `limit`, and a few stores per poll. A tenth of a second suits a service.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use asupersync_std::Runtime;
+    ///
+    /// let runtime = Runtime::builder().stall_after(Duration::from_millis(100)).on_one_thread();
+    /// assert_eq!(runtime.shut_down().stalls, 0);
+    /// ```
+    pub fn stall_after(mut self, limit: Duration) -> Self {
+        self.stall_after = Some(limit);
+        self
+    }
+
     /// What the host can do, and the settings of a kernel that may use it.
     fn services(&mut self, platform: &StdPlatform) -> (Services, Config) {
+        self.config.watch_polls |= self.stall_after.is_some();
         let config = match self.io {
             true => self.config.clone().grant(platform.net()),
             false => self.config.clone(),
@@ -419,7 +450,9 @@ impl Builder {
         let mut settings = self.settings;
         settings.workers = workers;
         let pool = Pool::start(Arc::clone(&platform), &settings, config, self.sink)?;
+        let watch = |after| Monitor::start(&pool.inspector(), after, &*platform);
         Ok(Runtime {
+            monitor: self.stall_after.and_then(watch),
             engine: Engine::Many(pool),
             platform,
             services,
@@ -435,8 +468,11 @@ impl Builder {
         let world: Arc<dyn Platform> = Arc::<StdPlatform>::clone(&platform);
         let capacity = self.settings.capacity;
         let panic_policy = config.panic_policy;
+        let driver = LocalDriver::with_config(world, capacity, config, self.sink);
+        let watch = |after| Monitor::start(&driver.inspector(), after, &*platform);
         Runtime {
-            engine: Engine::One(LocalDriver::with_config(world, capacity, config, self.sink)),
+            monitor: self.stall_after.and_then(watch),
+            engine: Engine::One(driver),
             platform,
             services,
             panic_policy,

@@ -19,6 +19,8 @@ use tracing::{debug, error, trace, warn};
 /// | something was forced: its cleanup budget was spent | warn | `of` |
 /// | an operation of the host was abandoned | warn | `task` |
 /// | an obligation was never resolved | error | `task` |
+/// | a task does not yield ([`Builder::stall_after`](crate::Builder::stall_after)) | warn | `task`, `region`, `nanos` |
+/// | a task that did not yield does so again | debug | `task`, `region`, `nanos` |
 ///
 /// All of the target `asupersync`, with the runtime's time in `at`. A runtime may hold a lock while it tells: the
 /// subscriber must not call back into it.
@@ -69,6 +71,14 @@ impl TraceSink for TracingSink {
             }
             EventKind::Leaked => {
                 error!(target: "asupersync", at, task = %actor, "an obligation was never resolved");
+            }
+            EventKind::Stalled => {
+                let region = PathId::from_u64(event.object);
+                warn!(target: "asupersync", at, task = %actor, %region, nanos = event.arg, "does not yield");
+            }
+            EventKind::StallEnded => {
+                let region = PathId::from_u64(event.object);
+                debug!(target: "asupersync", at, task = %actor, %region, nanos = event.arg, "yields again");
             }
             _ => {}
         }

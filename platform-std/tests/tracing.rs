@@ -3,7 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use asupersync_core::{Config, LeakResponse};
+use asupersync_core::trace::{EventKind, TraceSink};
+use asupersync_core::{Config, LeakResponse, PathId, Time, trace};
 use asupersync_std::{Runtime, TracingSink};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -86,4 +87,28 @@ fn spawns_cancels_panics_and_leaks_are_told() {
         let is_it = |(l, m): &(Level, String)| *l == level && m == message;
         assert!(told.iter().any(is_it), "{message}: {told:?}");
     }
+}
+
+/// Whoever watches over polls tells the sink, from a thread of its own.
+#[test]
+fn tasks_that_do_not_yield_are_told() {
+    let told = Told::default();
+    tracing::subscriber::with_default(told.clone(), || {
+        for kind in [EventKind::Stalled, EventKind::StallEnded] {
+            TracingSink.record(&trace::Event {
+                at: Time::from_nanos(7),
+                actor: PathId::from_u64(1),
+                kind,
+                object: PathId::ROOT.as_u64(),
+                arg: 100,
+            });
+        }
+    });
+    let told = told.0.lock().expect("no test panics with it");
+    let expected = [
+        (Level::WARN, "does not yield"),
+        (Level::DEBUG, "yields again"),
+    ];
+    let told: Vec<_> = told.iter().map(|(l, m)| (*l, m.as_str())).collect();
+    assert_eq!(told, expected);
 }

@@ -1,4 +1,4 @@
-//! The commands `lab` and `seeds`, run as a person would: exit codes, files, and what they tell to do next.
+//! The commands `lab`, `seeds` and `soak`, run as a person would: exit codes, files, and what they tell to do next.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -13,6 +13,14 @@ fn lab(arguments: &[&str]) -> Output {
 
 fn seeds(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seeds"));
+    command
+        .args(arguments)
+        .output()
+        .expect("the command starts")
+}
+
+fn soak(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_soak"));
     command
         .args(arguments)
         .output()
@@ -73,4 +81,21 @@ fn seeds_prints_a_row_for_each_scenario() {
     for name in ["obl/storm", "time/storm", "lock/storm"] {
         assert!(text(&run).contains(name), "{}", text(&run));
     }
+}
+
+/// A second of the soak balances; the same with one count too many fails and names the line.
+#[test]
+fn a_soak_that_does_not_balance_names_the_line() {
+    let run = soak(&["--seconds", "1", "--seed", "7"]);
+    assert!(run.status.success(), "{}", text(&run));
+    assert!(text(&run).contains("--seed 7"), "{}", text(&run));
+    assert!(text(&run).contains("soak: every line balances"));
+    let run = soak(&["--seconds", "1", "--seed", "7", "--miscount"]);
+    assert_eq!(run.status.code(), Some(1), "{}", text(&run));
+    let wrong = "soak: FAILED, these are wrong: timers";
+    assert!(
+        text(&run).ends_with(&format!("{wrong}\n")),
+        "{}",
+        text(&run)
+    );
 }

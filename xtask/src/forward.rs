@@ -38,6 +38,16 @@ const LAB: &[&str] = &[
     "lab",
     "--",
 ];
+const SOAK: &[&str] = &[
+    "cargo",
+    "run",
+    "--release",
+    "-p",
+    "asupersync-conformance",
+    "--bin",
+    "soak",
+    "--",
+];
 const BENCH: &[&str] = &[
     "cargo",
     "run",
@@ -54,6 +64,10 @@ pub fn demo(rest: Vec<OsString>) -> Result<ExitCode> {
 pub fn lab(args: &Args) -> Result<ExitCode> {
     // The user's folder, since the arguments name files.
     forward(LAB, &[], args, &std::env::current_dir()?)
+}
+
+pub fn soak(args: &Args) -> Result<ExitCode> {
+    forward(SOAK, &[], args, &workspace::root())
 }
 
 pub fn bench(args: &Args) -> Result<ExitCode> {

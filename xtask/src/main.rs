@@ -43,6 +43,8 @@ enum Command {
     Demo(forward::Args),
     /// Run the command line of the lab: run, replay, export
     Lab(forward::Args),
+    /// Run a mixed load on the host for ten minutes and balance its ledger; --seconds N, --seed N
+    Soak(forward::Args),
     /// Run the benchmarks side by side with their peers
     Bench(forward::Args),
     /// Check the models of the lock-free protocols
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Lab(args) => forward::lab(&args),
+        Command::Soak(args) => forward::soak(&args),
         Command::Bench(args) => forward::bench(&args),
         Command::Loom(args) => forward::loom(&args),
         Command::Sizes(args) => sizes::run(&args),

@@ -221,6 +221,14 @@ pub const STEPS: &[Step] = &[
         ],
         tool: None,
     },
+    Step {
+        name: "soak",
+        proves: "a minute of mixed load on threads: every line of the ledger balances, nothing is left or leaked",
+        kind: Kind::Check,
+        env: &[],
+        words: &["cargo", "xtask", "soak", "--seconds", "60"],
+        tool: None,
+    },
 ];
 
 impl Step {

@@ -1,14 +1,16 @@
 //! Dumps: what every task and region of a runtime does at this moment, asked from any thread, without polling anything.
 //!
 //! Owns what a [`Dump`] is and how it is taken; `registry` keeps what it is taken from, `text` draws it, `explain`
-//! answers questions with it. Switched on by [`Config::inspect`](crate::Config::inspect); while that is off nothing is
+//! answers questions with it. `polls` and `stall` are a thing of their own: they name the task that does not yield. Switched on by [`Config::inspect`](crate::Config::inspect); while that is off nothing is
 //! kept, and there is no dump.
 //!
 //! A dump looks at tasks and regions one after the other and holds no lock in between: tasks that run meanwhile may be
 //! told at different moments. Of a runtime that is stuck it is exact.
 
 mod explain;
+pub(crate) mod polls;
 mod registry;
+mod stall;
 mod text;
 
 use alloc::sync::{Arc, Weak};
@@ -18,7 +20,9 @@ use core::panic::Location;
 use core::time::Duration;
 
 pub use explain::{Blocked, BlockedStep, CancelStory, LeakStory};
+pub(crate) use polls::{Polled, Polls};
 pub(crate) use registry::{Registry, Site, WaitSlot};
+pub use stall::StallWatch;
 
 use crate::cancel::CancelReason;
 use crate::driver::Driver;
@@ -100,6 +104,8 @@ pub struct TaskDump {
     pub receives: Vec<PathId>,
     /// When its time is over: its own, or its region's.
     pub deadline: Option<Time>,
+    /// What it said last, by [`CxBase::checkpoint_with`](crate::CxBase::checkpoint_with).
+    pub message: Option<&'static str>,
     /// How often it may still be polled, if that is limited.
     pub polls_left: Option<u32>,
     /// Why it was asked to stop, by itself or through its region.
@@ -262,6 +268,7 @@ impl TaskDump {
             held: record.held.clone(),
             receives: record.receives.clone(),
             deadline: Some(task.deadline()).filter(|at| *at != Time::MAX),
+            message: record.message,
             polls_left: Some(task.polls_left()).filter(|left| *left != u32::MAX),
             cancel: task.cancel_reason(),
             is_background: task.is_background(),

@@ -41,6 +41,8 @@ impl Registry {
     #[inline]
     pub(crate) fn closed(&self, _region: PathId) {}
     #[inline]
+    pub(crate) fn says(&self, _task: &TaskRef, _message: &'static str) {}
+    #[inline]
     pub(crate) fn waits(&self, _task: &TaskRef, _kind: WaitKind, _object: &ObjectId) {}
     #[inline]
     pub(crate) fn waited(&self, _task: &TaskRef, _object: &ObjectId) {}
@@ -56,6 +58,17 @@ impl Registry {
     pub(crate) fn leaked_token(&self, _region: &RegionCore, _entry: &Entry) {}
     #[inline]
     pub(crate) fn leaked_permits(&self, _region: &RegionCore, _task: PathId, _count: u32) {}
+}
+
+/// Which task each driver polls: nobody watches.
+pub(crate) struct Polls;
+
+impl Polls {
+    pub(crate) fn new(_config: &Config, _drivers: usize) -> Self {
+        Self
+    }
+    #[inline]
+    pub(crate) fn say(&self, _driver: usize, _task: &TaskRef, _message: &'static str) {}
 }
 
 /// The place of one wait of a task.

@@ -55,6 +55,8 @@ pub(super) struct TaskRecord {
     waits: Vec<(u32, Wait)>,
     next_wait: u32,
     pub(super) held: Vec<Held>,
+    /// What it said last.
+    pub(super) message: Option<&'static str>,
     /// The channels that it was the last to wait at as their receiver.
     pub(super) receives: Vec<PathId>,
 }
@@ -116,6 +118,7 @@ impl Registry {
                 waits: Vec::new(),
                 next_wait: 0,
                 held: Vec::new(),
+                message: None,
                 receives: Vec::new(),
             };
             let before = live.shard(task.path).lock().insert(task.path, record);
@@ -145,6 +148,19 @@ impl Registry {
         if let Some(live) = &self.0 {
             live.regions.lock().remove(&region);
         }
+    }
+
+    /// The task says where it is.
+    #[inline]
+    pub(crate) fn says(&self, task: &TaskRef, message: &'static str) {
+        if let Some(live) = &self.0 {
+            live.note(task.path, |record| record.message = Some(message));
+        }
+    }
+
+    /// Where a live task was spawned.
+    pub(super) fn site(&self, task: PathId) -> Option<&'static Location<'static>> {
+        self.live()?.owner(task).site.0
     }
 
     /// The task waits at an object that tasks share.

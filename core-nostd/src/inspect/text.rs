@@ -162,6 +162,9 @@ fn draw_task(f: &mut fmt::Formatter<'_>, task: &TaskDump, below: &Indent<'_>) ->
     if let Some(left) = task.polls_left {
         write!(f, ", {left} polls left")?;
     }
+    if let Some(message) = task.message {
+        write!(f, "\n{below}said {message:?}")?;
+    }
     for wait in &task.waits {
         write!(f, "\n{below}{wait}")?;
     }

@@ -52,8 +52,10 @@ const TRACED: u16 = 1 << 9;
 const CHECKED: u16 = 1 << 10;
 /// A local task whose home is a worker; which one is in the cold part.
 pub(crate) const HOMED: u16 = 1 << 11;
+/// Somebody watches how long polls last; copied here for the same reason.
+const WATCHED: u16 = 1 << 12;
 /// The phase of the cancel protocol stands above the flags.
-const PHASE_SHIFT: u32 = 12;
+const PHASE_SHIFT: u32 = 13;
 
 /// The untyped front of a task cell: what queues, wakers and regions see.
 ///
@@ -106,6 +108,9 @@ impl Header {
         }
         if kernel.config.check_foreign_cx {
             flags |= CHECKED;
+        }
+        if kernel.is_watched() {
+            flags |= WATCHED;
         }
         let made = Self {
             state: State::spawning(),
@@ -241,6 +246,24 @@ impl Header {
         self.cold_if_any().and_then(|cold| cold.limits.lock().name)
     }
 
+    /// What its poll tells whoever watches.
+    #[cfg(feature = "inspect")]
+    #[inline]
+    pub(crate) fn polled(&self) -> crate::inspect::Polled {
+        let (name, own) = self.cold_if_any().map_or((None, None), |cold| {
+            let limits = cold.limits.lock();
+            (limits.name, limits.deadline)
+        });
+        let region = self.region.budget.deadline;
+        crate::inspect::Polled {
+            task: self.path,
+            region: self.region.path,
+            deadline: own.into_iter().chain(region).min().unwrap_or(Time::MAX),
+            name,
+            message: None,
+        }
+    }
+
     #[cfg(feature = "inspect")]
     pub(crate) fn is_background(&self) -> bool {
         self.has(BACKGROUND)
@@ -269,6 +292,17 @@ impl Header {
     #[inline]
     pub(crate) fn is_traced(&self) -> bool {
         cfg!(feature = "trace") && self.has(TRACED)
+    }
+
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        cfg!(feature = "inspect") && self.has(WATCHED)
+    }
+
+    /// Whether polls are told to anybody.
+    #[inline]
+    pub(crate) fn is_observed(&self) -> bool {
+        self.has(TRACED | WATCHED)
     }
 
     #[inline]

@@ -168,12 +168,14 @@ impl Runnable {
         self.header().path
     }
 
-    pub(super) fn is_traced(&self) -> bool {
-        self.header().is_traced()
+    pub(super) fn is_observed(&self) -> bool {
+        self.header().is_observed()
     }
 
-    pub(super) fn kernel(&self) -> Arc<crate::kernel::Kernel> {
-        Arc::clone(&self.header().region.kernel)
+    #[cfg(feature = "inspect")]
+    #[inline]
+    pub(super) fn polled(&self) -> crate::inspect::Polled {
+        self.header().polled()
     }
 
     #[inline]

@@ -130,13 +130,25 @@ impl Drop for FinishOnUnwind {
     }
 }
 
-/// Runs a task that the caller took from a queue.
-pub(crate) fn dispatch(task: Runnable) -> Ran {
-    if !task.is_traced() {
+/// Runs a task of `kernel` that the caller took from a queue.
+#[inline]
+pub(crate) fn dispatch(task: Runnable, kernel: &Kernel) -> Ran {
+    if task.is_observed() {
+        observed(task, kernel)
+    } else {
+        decide(task)
+    }
+}
+
+/// Says to whoever traces or watches which task is polled.
+#[inline(never)]
+fn observed(task: Runnable, kernel: &Kernel) -> Ran {
+    #[cfg(feature = "inspect")]
+    let _poll = kernel.polls.begin(kernel.driver(), || task.polled());
+    if !kernel.is_traced() {
         return decide(task);
     }
-    let kernel = task.kernel();
-    let _polling = kernel.polls(task.path());
+    let _polling = kernel.trace_poll(task.path());
     decide(task)
 }
 

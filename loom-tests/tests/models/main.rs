@@ -11,6 +11,7 @@ mod mask;
 mod mutants;
 mod oneshot;
 mod permit;
+mod polls;
 mod pool;
 mod reactor;
 mod sleep;

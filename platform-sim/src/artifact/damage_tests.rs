@@ -383,7 +383,7 @@ fn more_events_than_a_chunk_holds_survive() {
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
-    (1u8..=32, any::<[u64; 4]>()).prop_map(|(kind, [at, actor, object, arg])| Event {
+    (1u8..=34, any::<[u64; 4]>()).prop_map(|(kind, [at, actor, object, arg])| Event {
         at: Time::from_nanos(at),
         actor: PathId::from_u64(actor),
         kind: EventKind::from_u8(kind).unwrap(),
