@@ -55,6 +55,12 @@ pub trait Executor: Send + Sync {
         1
     }
 
+    /// Whether the calling thread drives this runtime at the moment. `false` also where the executor cannot tell: what
+    /// the kernel does with it is to find a use of a `Cx` in another task than its own while both are polled (R-OWN-5).
+    fn is_driving(&self) -> bool {
+        false
+    }
+
     /// The number, below [`drivers`](Self::drivers), of the driver that calls; any of them, but always the same, on
     /// a thread that drives nothing. The kernel keeps apart by it what threads would otherwise contend for.
     fn current(&self) -> usize {

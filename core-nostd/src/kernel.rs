@@ -177,7 +177,7 @@ pub(crate) struct Kernel {
     root: Mutex<Weak<RegionCore>>,
     /// The first panic, where that shuts the runtime down.
     fatal: Mutex<Option<PanicPayload>>,
-    /// The path of the task that each driver polls; kept up only while events are recorded.
+    /// The path of the task that each driver polls; kept up only for tasks that are observed.
     polling: Box<[Name]>,
     /// The driver is gone: nobody polls any more.
     dead: AtomicBool,
@@ -319,6 +319,15 @@ impl Kernel {
         }
         let name = self.polling.get(self.driver());
         name.map_or(PathId::NOBODY, |name| PathId::from_u64(name.get()))
+    }
+
+    /// Whether the calling thread is known to poll another task than this one.
+    pub(crate) fn polls_another(&self, task: PathId) -> bool {
+        if !THREADS || !self.executor.is_driving() {
+            return false;
+        }
+        let polled = self.polling.get(self.driver()).map(|name| name.get());
+        polled.is_some_and(|polled| ![task, PathId::NOBODY].contains(&PathId::from_u64(polled)))
     }
 
     /// A task is polled by the driver that calls, until the guard goes.

@@ -235,9 +235,15 @@ impl Header {
     /// R-OWN-5: only the task that is being polled may use its context, and what was made with it.
     #[inline]
     pub(crate) fn assert_own(&self) {
-        if self.is_checked() && !mutant!(ForeignCxAccepted) && !self.is_polling() {
+        if self.is_checked() && !mutant!(ForeignCxAccepted) && self.is_foreign() {
             Misuse::ForeignCx.raise();
         }
+    }
+
+    /// Whether somebody else than this task calls, as far as can be told: on several threads the two may be polled at
+    /// the same time. A closure that makes the task's future uses the context before the first poll.
+    fn is_foreign(&self) -> bool {
+        !self.is_polling() || (self.has(POLLED) && self.region.kernel.polls_another(self.path))
     }
 
     /// What it was named when it was spawned.
@@ -299,10 +305,10 @@ impl Header {
         cfg!(feature = "inspect") && self.has(WATCHED)
     }
 
-    /// Whether polls are told to anybody.
+    /// Whether it matters to anybody which task is polled.
     #[inline]
     pub(crate) fn is_observed(&self) -> bool {
-        self.has(TRACED | WATCHED)
+        self.has(TRACED | WATCHED | CHECKED)
     }
 
     #[inline]

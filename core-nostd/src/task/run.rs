@@ -19,6 +19,7 @@ use super::state::{PendingAction, SweepAction};
 use super::{Kind, Member, Phase, waker};
 use crate::cancel::{CancelKind, CancelReason};
 use crate::error::{SpawnError, TaskError};
+use crate::executor::THREADS;
 use crate::finalize::Finalizers;
 use crate::inspect::Site;
 use crate::kernel::Kernel;
@@ -140,12 +141,12 @@ pub(crate) fn dispatch(task: Runnable, kernel: &Kernel) -> Ran {
     }
 }
 
-/// Says to whoever traces or watches which task is polled.
+/// Says to whoever traces, watches or checks which task is polled.
 #[inline(never)]
 fn observed(task: Runnable, kernel: &Kernel) -> Ran {
     #[cfg(feature = "inspect")]
     let _poll = kernel.polls.begin(kernel.driver(), || task.polled());
-    if !kernel.is_traced() {
+    if !THREADS && !kernel.is_traced() {
         return decide(task);
     }
     let _polling = kernel.trace_poll(task.path());

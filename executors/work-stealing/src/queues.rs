@@ -217,6 +217,10 @@ impl Executor for Queues {
         self.shards.len()
     }
 
+    fn is_driving(&self) -> bool {
+        local::with(self.id(), |_| ()).is_some()
+    }
+
     fn current(&self) -> usize {
         let elsewhere = || {
             // Workers always drive; the driver's own thread does so only at times, unless it is alone.
