@@ -175,8 +175,8 @@ fn seeded_bugs_end_as_the_lab_does_not_allow() {
         (Mutant::HandleDropCancels, "own/handle_drop_keeps_the_task"),
         (Mutant::PollsTheUnpolled, "can/unpolled_is_dropped_unpolled"),
         (Mutant::FinalizerSkipped, "reg/finalizers_are_masked"),
-        (Mutant::DoubleCommit, "race/two_sends"),
-        (Mutant::ConsequenceDecides, "reg/consequences_do_not_decide"),
+        (Mutant::DoubleCommit, "chan/each_value_once_in_order"),
+        (Mutant::LateValueLost, "can/value_wins_over_a_late_cancel"),
     ];
     for (mutant, name) in pairs {
         let found = scenarios::catalogue().into_iter().find(|s| s.name == name);

@@ -17,6 +17,10 @@ const CLOCKS: &[Exception] = &[
         "shows a person how fast the sweep goes; no decision depends on it",
     ),
     (
+        "tests/src/bin/parity.rs",
+        "shows a person how long the comparison took; no decision depends on it",
+    ),
+    (
         "tests/src/hosts/guest.rs",
         "tokio's clock, which a run on virtual time stops",
     ),
