@@ -44,11 +44,15 @@ impl Outcome {
             late_values,
             ..
         } = record.stats;
-        let outcome = Self {
+        let mut outcome = Self {
             marks: counted(probe.marks()),
             counters: [forced, leaked, abandoned, late_values],
             facts: counted(core::mem::take(&mut *witness.0.lock())),
         };
+        // Of two equal requests the one that was made first stays. On threads it may come second, and is then told too.
+        let requests = outcome.facts.iter_mut();
+        let requests = requests.filter(|(fact, _)| fact.what == EventKind::CancelRequested);
+        requests.for_each(|(_, times)| *times = 1);
         if scenario.is_crowd {
             outcome.of_a_crowd()
         } else {
