@@ -88,7 +88,6 @@ where
         dice: Dice::new(setup.chaos, setup.seed),
         held: Vec::new(),
         main: None,
-        root: setup.root,
         schedule: Schedule::default(),
         chaos: ChaosCounts::default(),
         steps: 0,
@@ -96,6 +95,10 @@ where
         stage: Stage::Running,
     });
     let ran = guarded(|| {
+        if let Some(root) = setup.root {
+            root.spawn(&driver.spawner());
+            engine.borrow_mut().collect_root();
+        }
         driver.block_on(
             body,
             |driver| engine.borrow_mut().turn(driver),
@@ -204,8 +207,6 @@ struct Engine {
     dice: Dice,
     held: Vec<Held>,
     main: Option<PathId>,
-    /// Until the first turn: the body is queued by then, and comes first.
-    root: Option<Root>,
     schedule: Schedule,
     chaos: ChaosCounts,
     steps: u64,
@@ -216,9 +217,6 @@ struct Engine {
 impl Engine {
     /// Polls until a turn's budget is spent or nothing is runnable.
     fn turn(&mut self, driver: &mut Driver) -> Turn {
-        if let Some(root) = self.root.take() {
-            root.spawn(&driver.spawner());
-        }
         self.act_on_stage(driver);
         let mut left = POLLS_PER_TURN;
         loop {
@@ -267,6 +265,14 @@ impl Engine {
         batch
     }
 
+    /// As [`collect`](Self::collect), before there is a body.
+    fn collect_root(&mut self) {
+        let Self {
+            executor, picker, ..
+        } = self;
+        executor.drain(|task| picker.push(task));
+    }
+
     /// Moves what was woken into the runnable set, in the order of the wakes.
     fn collect(&mut self) {
         let Self {
@@ -276,7 +282,7 @@ impl Engine {
             ..
         } = self;
         executor.drain(|task| {
-            // The first task of a run is the one that runs the body.
+            // The first task after those of the root is the one that runs the body.
             main.get_or_insert(task.path());
             picker.push(task);
         });

@@ -50,6 +50,8 @@ pub struct Scenario {
     pub root: Option<Root>,
     /// How many leaked obligations it ends with.
     pub leaks: u64,
+    /// Whether chance decides which of many tasks end how: too many ways to tell them all.
+    pub is_crowd: bool,
     /// What must hold once the runtime has shut down.
     pub after: Option<fn(&Probe, &Record)>,
 }
@@ -64,6 +66,7 @@ impl Scenario {
             capacity: 4_096,
             root: None,
             leaks: 0,
+            is_crowd: false,
             after: None,
         }
     }
@@ -92,6 +95,12 @@ impl Scenario {
         self
     }
 
+    /// Of which it is compared what can happen, and neither to whom nor how often.
+    pub const fn crowd(mut self) -> Self {
+        self.is_crowd = true;
+        self
+    }
+
     /// With a check after shutdown.
     pub const fn after(mut self, check: fn(&Probe, &Record)) -> Self {
         self.after = Some(check);
@@ -114,6 +123,9 @@ impl Scenario {
     }
 }
 
+/// How many times as long budgets are where the clock is real.
+const PATIENCE: u32 = 5;
+
 /// The runtime a scenario runs in.
 pub struct Setup {
     /// How many tasks it admits.
@@ -126,11 +138,15 @@ pub struct Setup {
 
 impl Setup {
     /// With the budgets of a clock that runs on while the host is busy with something else.
-    pub fn in_real_time(mut self) -> Self {
-        const PATIENCE: u32 = 5;
-        self.config.cleanup = CleanupBudgets::default().scaled(PATIENCE, 100);
-        self.config.finalizer_budget *= PATIENCE;
-        self.config.obligation_budget *= PATIENCE;
+    pub fn in_real_time(self) -> Self {
+        self.patient(PATIENCE)
+    }
+
+    /// With budgets that are this many times as long.
+    pub fn patient(mut self, times: u32) -> Self {
+        self.config.cleanup = CleanupBudgets::default().scaled(times, 100);
+        self.config.finalizer_budget *= times;
+        self.config.obligation_budget *= times;
         self
     }
 }

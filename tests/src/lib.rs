@@ -20,8 +20,12 @@ pub mod demo;
 pub mod golden;
 mod harness;
 pub mod hosts;
+mod outcome;
+#[cfg(feature = "lab")]
+pub mod parity;
 mod probe;
 pub mod scenarios;
 
 pub use harness::{Body, Harness, Need, Record, Root, Scenario, Setup, Summary, check, run_all};
+pub use outcome::{Outcome, Witness};
 pub use probe::Probe;

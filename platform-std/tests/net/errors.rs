@@ -17,7 +17,8 @@ use crate::rig::{LOOPBACK, fails, listen, peer, run};
 // proves: R-IO-4
 #[test]
 fn without_the_capability_nothing_happens() {
-    let mut runtime = Runtime::builder().without_io().on_one_thread();
+    let builder = Runtime::builder().workers(crate::WORKERS);
+    let mut runtime = builder.without_io().build().expect("it starts");
     let denied = runtime.block_on(async |region| {
         let refused = [
             TcpListener::bind(region, LOOPBACK).await.err(),
@@ -86,10 +87,8 @@ impl NetDriver for Nowhere {
 #[test]
 fn what_a_network_does_not_have_is_unsupported_by_name() {
     let config = Config::default().grant(Net::new(Arc::new(Nowhere)));
-    let mut runtime = Runtime::builder()
-        .config(config)
-        .without_io()
-        .on_one_thread();
+    let builder = Runtime::builder().workers(crate::WORKERS).config(config);
+    let mut runtime = builder.without_io().build().expect("it starts");
     let asked = runtime.block_on(async |region| {
         let connected = TcpStream::connect(region, LOOPBACK).await;
         let connected = connected.expect_err("it leads nowhere");

@@ -10,9 +10,15 @@ use asupersync_std::{ReactorStats, Runtime};
 /// A free port of the loopback interface.
 pub const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
+/// A runtime with as many workers as this test binary is about; 0: on the calling thread alone.
+pub fn runtime() -> Runtime {
+    let runtime = Runtime::builder().workers(crate::WORKERS).build();
+    runtime.expect("the host has threads")
+}
+
 /// Runs `body` on a runtime of its own and checks that nothing is left behind.
 pub fn run<T>(body: impl AsyncFnOnce(&LocalRegion) -> Result<T, Error>) -> T {
-    let mut runtime = Runtime::current_thread();
+    let mut runtime = runtime();
     let value = runtime.block_on(body).expect("the body fails nowhere");
     assert_eq!(runtime.io_stats().sources, 0, "a registration is left");
     let stats = runtime.shut_down();
@@ -24,7 +30,7 @@ pub fn run<T>(body: impl AsyncFnOnce(&LocalRegion) -> Result<T, Error>) -> T {
 pub fn fails(
     body: impl AsyncFnOnce(&LocalRegion) -> Result<(), Error>,
 ) -> (Error, ReactorStats, Stats) {
-    let mut runtime = Runtime::current_thread();
+    let mut runtime = runtime();
     let error = runtime.block_on(body).expect_err("the body fails");
     (error, runtime.io_stats(), runtime.stats())
 }

@@ -7,7 +7,7 @@ use asupersync_core::channel::oneshot;
 use asupersync_std::Runtime;
 use asupersync_std::io::TcpListener;
 
-use crate::rig::LOOPBACK;
+use crate::rig::{LOOPBACK, runtime};
 
 /// A thread that has the runtime run `tasks`, one after the other, and then sends the last word.
 fn remote(runtime: &Runtime, tasks: usize, done: oneshot::Sender<()>) -> thread::JoinHandle<()> {
@@ -28,7 +28,7 @@ fn remote(runtime: &Runtime, tasks: usize, done: oneshot::Sender<()>) -> thread:
 
 #[test]
 fn each_wake_ends_a_wait_in_the_reactor() {
-    let mut runtime = Runtime::current_thread();
+    let mut runtime = runtime();
     let (done, mut ends) = oneshot::channel();
     let thread = remote(&runtime, 5_000, done);
     let ran = runtime.block_on(async |region| {
@@ -46,7 +46,7 @@ fn each_wake_ends_a_wait_in_the_reactor() {
 #[test]
 fn no_wake_is_lost_while_the_reactor_starts() {
     for _ in 0..200 {
-        let mut runtime = Runtime::current_thread();
+        let mut runtime = runtime();
         let (done, mut ends) = oneshot::channel();
         let thread = remote(&runtime, 10, done);
         let ran = runtime.block_on(async |region| {

@@ -2,18 +2,30 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
+use asupersync_core::trace::TraceSink;
 use asupersync_core::{Error, LocalRegion, Stats};
 use asupersync_std::Runtime;
 
 use crate::{Body, Harness, Need, Probe, Record, Setup};
 
 /// Runs scenarios on a [`Runtime`] of its own each.
-#[derive(Debug)]
 pub struct StdHarness {
     name: String,
     workers: usize,
+    sink: Option<Arc<dyn TraceSink>>,
+    patience: Option<u32>,
+}
+
+impl fmt::Debug for StdHarness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StdHarness")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 impl StdHarness {
@@ -22,6 +34,8 @@ impl StdHarness {
         Self {
             name: String::from("std, one thread"),
             workers: 0,
+            sink: None,
+            patience: None,
         }
     }
 
@@ -30,7 +44,21 @@ impl StdHarness {
         Self {
             name: format!("std, {workers} workers"),
             workers,
+            sink: None,
+            patience: None,
         }
+    }
+
+    /// With budgets that are this many times those of virtual time, instead of the usual few.
+    pub fn patience(mut self, times: u32) -> Self {
+        self.patience = Some(times);
+        self
+    }
+
+    /// Tells `sink` of every event.
+    pub fn sink(mut self, sink: Arc<dyn TraceSink>) -> Self {
+        self.sink = Some(sink);
+        self
     }
 }
 
@@ -49,13 +77,18 @@ impl Harness for StdHarness {
     }
 
     fn run(&mut self, setup: Setup, body: Body, probe: &Probe) -> Record {
-        let setup = setup.in_real_time();
-        let runtime = Runtime::builder()
+        let setup = match self.patience {
+            Some(times) => setup.patient(times),
+            None => setup.in_real_time(),
+        };
+        let mut builder = Runtime::builder()
             .workers(self.workers)
             .capacity(setup.capacity)
-            .config(setup.config)
-            .build();
-        let mut runtime = match runtime {
+            .config(setup.config);
+        if let Some(sink) = &self.sink {
+            builder = builder.trace(Arc::clone(sink));
+        }
+        let mut runtime = match builder.build() {
             Ok(runtime) => runtime,
             Err(error) => {
                 return Record {

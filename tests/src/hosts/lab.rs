@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use asupersync_core::Error;
 use asupersync_core::trace::TraceSink;
 use asupersync_sim::artifact::Trace;
-use asupersync_sim::{Lab, LabReport, LocalRegion, Strategy};
+use asupersync_sim::{Chaos, Lab, LabReport, LocalRegion, Strategy};
 
 use crate::{Body, Harness, Need, Probe, Record, Scenario, Setup, check};
 
@@ -73,6 +73,12 @@ impl LabHarness {
     /// Tells `sink` of every event.
     pub fn sink(mut self, sink: Arc<dyn TraceSink>) -> Self {
         self.lab = self.lab.sink(sink);
+        self
+    }
+
+    /// With faults.
+    pub fn chaos(mut self, chaos: Chaos) -> Self {
+        self.lab = self.lab.chaos(chaos);
         self
     }
 

@@ -11,6 +11,7 @@ use asupersync_core::lock::{Mutex, Notify, Semaphore};
 use asupersync_core::{Error, LocalRegion, Policy, RegionOptions};
 
 use super::by_hand::{poll_marking, poll_once};
+use super::common::Flag;
 use crate::Probe;
 use crate::harness::{Run, Scenario};
 
@@ -27,7 +28,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("lock/semaphore_extremes", semaphore_extremes),
     Scenario::new("lock/notify_one_is_stored_once", notify_one_is_stored_once),
     Scenario::new("lock/notify_all_reaches_all", notify_all_reaches_all),
-    Scenario::new("lock/storm", storm),
+    Scenario::new("lock/storm", storm).crowd(),
 ];
 
 const LONG: Duration = Duration::from_secs(3_600);
@@ -114,12 +115,16 @@ fn cancelled_waiter_leaves<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> 
     Box::pin(async move {
         let semaphore = Arc::new(Semaphore::new(2));
         let held = semaphore.acquire(r, 1).await?;
-        let wide = Arc::clone(&semaphore);
+        let (wide, queued) = (Arc::clone(&semaphore), Flag::new());
+        let in_queue = queued.clone();
         let waits = r.spawn(async move |cx| {
-            let _ = wide.acquire(&cx, 2).await?;
+            let mut both = pin!(wide.acquire(&cx, 2));
+            let _ = poll_once(both.as_mut()).await;
+            in_queue.raise();
+            let _ = both.await?;
             Ok(())
         })?;
-        r.sleep(Duration::from_millis(1)).await?;
+        queued.raised().await;
         let mut narrow = pin!(semaphore.acquire(r, 1));
         let passed = poll_once(narrow.as_mut()).await;
         probe.expect(passed.is_pending(), "it passed the one that waits");
@@ -250,12 +255,17 @@ fn notify_all_reaches_all<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             for _ in 0..40 {
                 let (signal, notes) = (Arc::clone(&signal), probe.clone());
                 inner.spawn(async move |cx| {
-                    signal.notified(&cx).await?;
+                    let mut heard = pin!(signal.notified(&cx));
+                    let _ = poll_once(heard.as_mut()).await;
+                    notes.mark("waits");
+                    heard.await?;
                     notes.mark("heard");
                     Ok(())
                 })?;
             }
-            inner.sleep(Duration::from_millis(1)).await?;
+            while probe.count("waits") < 40 {
+                inner.yield_now().await?;
+            }
             let announced = signal.notified(inner);
             signal.notify_all();
             announced.await?;

@@ -6,6 +6,7 @@ mod capabilities;
 mod capsules;
 pub mod channels;
 mod common;
+mod contests;
 mod determinism;
 mod dropped;
 mod finalizers;
@@ -44,6 +45,7 @@ pub fn catalogue() -> alloc::vec::Vec<Scenario> {
         time::SCENARIOS,
         channels::SCENARIOS,
         locks::SCENARIOS,
+        contests::SCENARIOS,
     ]
     .concat()
 }

@@ -49,7 +49,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     Scenario::new("obl/closed_under_timeout", closed_under_timeout),
     Scenario::new("obl/closed_under_user_cancel", closed_under_user_cancel),
-    Scenario::new("obl/storm", storm),
+    Scenario::new("obl/storm", storm).crowd(),
 ];
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;

@@ -35,6 +35,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "own/admitted_work_is_never_refused",
         admitted_work_is_never_refused,
     )
+    .crowd()
     .capacity(33),
     Scenario::new(
         "own/full_runtime_still_cleans_up",

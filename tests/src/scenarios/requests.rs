@@ -22,7 +22,8 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new(
         "can/request_reaches_who_is_being_admitted",
         request_reaches_who_is_being_admitted,
-    ),
+    )
+    .crowd(),
     Scenario::new("can/request_travels_down", request_travels_down),
     Scenario::new("can/reason_tells_the_cause", reason_tells_the_cause),
     Scenario::new("can/handle_cancels_one_task", handle_cancels_one_task),

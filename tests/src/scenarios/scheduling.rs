@@ -27,7 +27,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("sch/timed_work_starves_nobody", timed_work_starves_nobody).needs(&[Need::Lanes]),
     Scenario::new("sch/timed_lane_is_ordered", timed_lane_is_ordered).needs(&[Need::Lanes]),
     Scenario::new("sch/ready_lane_is_fifo", ready_lane_is_fifo).needs(&[Need::Lanes]),
-    Scenario::new("sch/every_lane_is_drained", every_lane_is_drained),
+    Scenario::new("sch/every_lane_is_drained", every_lane_is_drained).crowd(),
     Scenario::new("sch/wake_while_polling", wake_while_polling),
     Scenario::new("sch/wake_by_a_sibling_fiber", wake_by_a_sibling_fiber),
     Scenario::new("sch/many_wakes_are_one_poll", many_wakes_are_one_poll),

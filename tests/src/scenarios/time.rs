@@ -44,7 +44,9 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("time/interval_delay", interval_delay),
     Scenario::new("time/interval_skip", interval_skip),
     Scenario::new("time/interval_does_not_drift", interval_does_not_drift),
-    Scenario::new("time/storm", storm).needs(&[Need::VirtualTime]),
+    Scenario::new("time/storm", storm)
+        .crowd()
+        .needs(&[Need::VirtualTime]),
 ];
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -69,17 +71,17 @@ async fn all_fired(r: &LocalRegion, probe: &Probe, count: usize) -> Result<(), E
     Ok(())
 }
 
-/// A sleep takes at least as long as it was asked to; shorter ones end first.
+/// A sleep takes at least as long as it was asked to, and ends.
 // proves: WVT-008
 fn sleep_is_never_short<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
     Box::pin(async move {
         r.region(async |inner| {
-            for (millis, name) in [(6, "six"), (2, "two"), (4, "four"), (0, "none")] {
+            for millis in [6, 2, 4, 0] {
                 let notes = probe.clone();
                 inner.spawn(async move |cx| {
                     let (before, asked) = (cx.now()?, Duration::from_millis(millis));
                     cx.sleep(asked).await?;
-                    notes.mark(name);
+                    notes.mark("slept");
                     notes.expect(cx.now()?.saturating_since(before) >= asked, "a short sleep");
                     Ok(())
                 })?;
@@ -87,7 +89,7 @@ fn sleep_is_never_short<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
             Ok(())
         })
         .await?;
-        probe.expect_marks(&["none", "two", "four", "six"]);
+        probe.expect_eq(probe.count("slept"), 4, "who slept");
         Ok(())
     })
 }

@@ -21,6 +21,10 @@ const CLOCKS: &[Exception] = &[
         "how long the load lasts, and its rates; what is checked are counts",
     ),
     (
+        "tests/src/bin/parity.rs",
+        "shows a person how long the comparison took; no decision depends on it",
+    ),
+    (
         "tests/src/hosts/guest.rs",
         "tokio's clock, which a run on virtual time stops",
     ),
