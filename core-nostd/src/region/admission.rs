@@ -9,13 +9,13 @@ use core::future::Future;
 use super::capability::Own;
 use super::{RegionCore, TaskOptions};
 use crate::budget::Budget;
-use crate::cx::{Cx, CxBase};
+use crate::cx::{Cx, CxBase, LocalCx};
 use crate::error::{SpawnError, TaskError};
 use crate::executor::THREADS;
 use crate::inspect::Site;
 use crate::path::Parent;
 use crate::task::run::{self, Newborn};
-use crate::task::{BACKGROUND, HOMED, Kind, LOCAL, TIMED, Task, TaskRef};
+use crate::task::{BACKGROUND, HOMED, Kind, LOCAL, LocalTask, TIMED, Task, TaskRef};
 use crate::trace::EventKind;
 
 /// What is asked for: a task in a region, and in its runtime.
@@ -149,6 +149,73 @@ impl Order<'_> {
         self.core.kernel.release_admission();
         self.core.exit(self.place & BACKGROUND != 0);
     }
+}
+
+/// Spawns a task that stays on the driving thread. The caller is on it.
+#[cfg_attr(feature = "inspect", track_caller)]
+pub(crate) fn spawn_local_in<T, E, F, Fut>(
+    core: &Arc<RegionCore>,
+    parent: Parent<'_>,
+    f: F,
+) -> Result<LocalTask<T, E>, SpawnError>
+where
+    E: TaskError,
+    F: FnOnce(LocalCx<E>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    spawn_local_at(core, parent, Home::Driver, f)
+}
+
+/// Spawns a task that may not leave the thread of `home`. The caller is on it.
+#[cfg_attr(feature = "inspect", track_caller)]
+pub(super) fn spawn_local_at<T, E, F, Fut>(
+    core: &Arc<RegionCore>,
+    parent: Parent<'_>,
+    home: Home,
+    f: F,
+) -> Result<LocalTask<T, E>, SpawnError>
+where
+    E: TaskError,
+    F: FnOnce(LocalCx<E>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    let order = Order {
+        core,
+        parent,
+        place: LOCAL,
+        home,
+        options: &TaskOptions::DEFAULT,
+        limit: inherit,
+        site: Site::caller(),
+    };
+    order.spawn(|cx| f(LocalCx::new(cx))).map(run::local)
+}
+
+/// Spawns a task that lives on the thread of one worker, or on the driver's own where there are no workers. The future
+/// is made there, by the first poll.
+#[cfg_attr(feature = "inspect", track_caller)]
+pub(super) fn spawn_pinned_in<T, E, F, Fut>(
+    core: &Arc<RegionCore>,
+    parent: Parent<'_>,
+    f: F,
+) -> Result<Task<T, E>, SpawnError>
+where
+    E: TaskError,
+    F: FnOnce(LocalCx<E>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    let worker = core.kernel.homes.least_used();
+    let order = Order {
+        core,
+        parent,
+        place: LOCAL,
+        home: worker.map_or(Home::Driver, Home::Arriving),
+        options: &TaskOptions::DEFAULT,
+        limit: inherit,
+        site: Site::caller(),
+    };
+    // What it captures may move: `f` and the context may, and nothing else is there before the first poll.
+    order.spawn(|cx| async move { f(LocalCx::new(cx)).await })
 }
 
 /// Notes what is the task's own. `false`: there is no memory for it.

@@ -29,13 +29,13 @@ use crate::kernel::{Kernel, LeakResponse};
 use crate::mutants::mutant;
 use crate::path::{Parent, PathId};
 use crate::sync::atomic::AtomicU32;
-use crate::task::run;
-use crate::task::{BACKGROUND, LOCAL, LocalTask, Task, TaskRef};
+use crate::task::{BACKGROUND, LocalTask, Task, TaskRef};
 use crate::trace::EventKind;
 
 pub(crate) use self::core::RegionCore;
 pub use self::core::RegionState;
-use admission::{FOREGROUND, Home, Limit, Order, inherit, limit};
+pub(crate) use admission::spawn_local_in;
+use admission::{FOREGROUND, Home, Limit, Order, inherit, limit, spawn_local_at, spawn_pinned_in};
 pub(crate) use capability::{Capabilities, Own, hash_name};
 pub use capability::{Capability, Entropy, Io, Spawn, Timing, Tracing};
 pub(crate) use closing::settle_obligations;
@@ -587,73 +587,6 @@ impl<E: TaskError> LocalRegion<E> {
         let options = RegionOptions::new();
         run_inline::<_, _, LocalRegion<E>, _, _, _>(&self.region.cx, options, f, |result, _| result)
     }
-}
-
-/// Spawns a task that stays on the driving thread. The caller is on it.
-#[cfg_attr(feature = "inspect", track_caller)]
-pub(crate) fn spawn_local_in<T, E, F, Fut>(
-    core: &Arc<RegionCore>,
-    parent: Parent<'_>,
-    f: F,
-) -> Result<LocalTask<T, E>, SpawnError>
-where
-    E: TaskError,
-    F: FnOnce(LocalCx<E>) -> Fut,
-    Fut: Future<Output = Result<T, E>>,
-{
-    spawn_local_at(core, parent, Home::Driver, f)
-}
-
-/// Spawns a task that may not leave the thread of `home`. The caller is on it.
-#[cfg_attr(feature = "inspect", track_caller)]
-fn spawn_local_at<T, E, F, Fut>(
-    core: &Arc<RegionCore>,
-    parent: Parent<'_>,
-    home: Home,
-    f: F,
-) -> Result<LocalTask<T, E>, SpawnError>
-where
-    E: TaskError,
-    F: FnOnce(LocalCx<E>) -> Fut,
-    Fut: Future<Output = Result<T, E>>,
-{
-    let order = Order {
-        core,
-        parent,
-        place: LOCAL,
-        home,
-        options: &TaskOptions::DEFAULT,
-        limit: inherit,
-        site: Site::caller(),
-    };
-    order.spawn(|cx| f(LocalCx::new(cx))).map(run::local)
-}
-
-/// Spawns a task that lives on the thread of one worker, or on the driver's own where there are no workers. The future
-/// is made there, by the first poll.
-#[cfg_attr(feature = "inspect", track_caller)]
-fn spawn_pinned_in<T, E, F, Fut>(
-    core: &Arc<RegionCore>,
-    parent: Parent<'_>,
-    f: F,
-) -> Result<Task<T, E>, SpawnError>
-where
-    E: TaskError,
-    F: FnOnce(LocalCx<E>) -> Fut,
-    Fut: Future<Output = Result<T, E>>,
-{
-    let worker = core.kernel.homes.least_used();
-    let order = Order {
-        core,
-        parent,
-        place: LOCAL,
-        home: worker.map_or(Home::Driver, Home::Arriving),
-        options: &TaskOptions::DEFAULT,
-        limit: inherit,
-        site: Site::caller(),
-    };
-    // What it captures may move: `f` and the context may, and nothing else is there before the first poll.
-    order.spawn(|cx| async move { f(LocalCx::new(cx)).await })
 }
 
 /// Asks one task to stop (R-CAN-1); the rest of its region runs on.
