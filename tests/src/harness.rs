@@ -124,7 +124,7 @@ impl Scenario {
 }
 
 /// How many times as long budgets are where the clock is real.
-const PATIENCE: u32 = 5;
+const PATIENCE: u32 = 15;
 
 /// The runtime a scenario runs in.
 pub struct Setup {
