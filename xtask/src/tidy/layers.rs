@@ -48,6 +48,10 @@ const LAYERS: &[(&str, May)] = &[
         May::Use(&["asupersync-core", "asupersync-local"]),
     ),
     (
+        "asupersync-browser",
+        May::Use(&["asupersync-core", "asupersync-local"]),
+    ),
+    (
         "asupersync-sim",
         May::Use(&["asupersync-core", "asupersync-local"]),
     ),
