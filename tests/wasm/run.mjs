@@ -28,9 +28,9 @@ async function all() {
 }
 
 /** The index of a scenario that has a golden line. */
-function find(name) {
+async function find(name) {
   let said;
-  const instance = instantiate(module, (text) => (said = text));
+  const instance = await instantiate(module, (text) => (said = text));
   for (let index = 0; index < instance.line_count(); index += 1) {
     instance.line_name(index);
     if (said === name) {
@@ -40,15 +40,17 @@ function find(name) {
   throw new Error(`no scenario called ${name} has a golden line`);
 }
 
-function each(name) {
-  const index = find(name);
-  const instance = instantiate(module, console.log);
+async function each(name) {
+  const index = await find(name);
+  const instance = await instantiate(module, console.log);
   const seeds = Array.from({ length: SEEDS }, (_, number) => BigInt(number));
   return seeds.every((number) => instance.line_seed(index, number) === PASSED) ? 0 : 1;
 }
 
-function dump(name, number) {
-  return instantiate(module, console.log).line_dump(find(name), BigInt(number));
+async function dump(name, number) {
+  const index = await find(name);
+  const instance = await instantiate(module, console.log);
+  return instance.line_dump(index, BigInt(number));
 }
 
 switch (command) {
@@ -56,14 +58,15 @@ switch (command) {
     process.exitCode = await all();
     break;
   case "each":
-    process.exitCode = each(scenario);
+    process.exitCode = await each(scenario);
     break;
   case "dump":
-    process.exitCode = dump(scenario, seed);
+    process.exitCode = await dump(scenario, seed);
     break;
   case "demo": {
     const [seeds, records] = process.argv.slice(4);
-    process.exitCode = instantiate(module, console.log).demo(BigInt(seeds), Number(records));
+    const instance = await instantiate(module, console.log);
+    process.exitCode = instance.demo(BigInt(seeds), Number(records));
     break;
   }
   default:
