@@ -13,7 +13,7 @@ use asupersync_local::{LocalDriver, Turn};
 /// How many polls a pump gives a runtime before the host, or another runtime, has control again.
 const POLLS_PER_PUMP: u32 = 64;
 
-/// Looks at the driver after a turn. `true`: it has seen what it waits for.
+/// Looks at the driver before and after a turn. `true`: it has seen what it waits for.
 pub(crate) type Wait = Box<dyn FnMut(&mut LocalDriver) -> bool>;
 
 /// Takes the last counters.
@@ -45,7 +45,7 @@ impl Seat {
         }
     }
 
-    /// Calls `wait` after each turn until it is content.
+    /// Calls `wait` around each turn until it is content.
     pub(crate) fn add(&self, wait: Wait) {
         self.waits.borrow_mut().push(wait);
     }
@@ -95,15 +95,21 @@ impl Seat {
         Rest::Gone
     }
 
-    /// A turn and the looks after it. `Err`: the last counters of a runtime that is closed; `None`: it was dropped.
-    fn drive(&self) -> Option<Result<Rest, Stats>> {
-        let mut driver = self.driver.borrow_mut();
-        let driver = driver.as_mut()?;
-        let turn = driver.turn(POLLS_PER_PUMP);
+    fn look(&self, driver: &mut LocalDriver) {
         // Taken out: who is called may add a wait.
         let mut waits = self.waits.take();
         waits.retain_mut(|wait| !wait(driver));
         self.waits.borrow_mut().append(&mut waits);
+    }
+
+    /// A turn and the looks around it. `Err`: the last counters of a runtime that is closed; `None`: it was dropped.
+    fn drive(&self) -> Option<Result<Rest, Stats>> {
+        let mut driver = self.driver.borrow_mut();
+        let driver = driver.as_mut()?;
+        // Before the turn, for a body that waits to be started; after it, for one that has ended.
+        self.look(driver);
+        let turn = driver.turn(POLLS_PER_PUMP);
+        self.look(driver);
         if self.is_dropped.get() {
             return None;
         }

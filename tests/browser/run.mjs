@@ -47,9 +47,14 @@ async function run(browser, { where, file, name }) {
   await browser.open(`${server.origin}/tests/browser/page.html?${query}`);
   const result = await Promise.race([end, late]);
   if (!result.passed) {
+    console.log(`${name}: FAILED: ${result.error ?? result.summary}`);
     const picture = join(folder, `${name}.png`);
-    writeFileSync(picture, await browser.picture());
-    console.log(`${name}: FAILED: ${result.error ?? result.summary}; a picture is in ${picture}`);
+    try {
+      writeFileSync(picture, await browser.picture());
+      console.log(`${name}: the page is in ${picture}`);
+    } catch (error) {
+      console.log(`${name}: no picture: ${error.message}`);
+    }
     return false;
   }
   console.log(`${name}: ${result.summary}`);

@@ -11,6 +11,9 @@ import { join } from "node:path";
 /** How long a driver may take to listen, in milliseconds: a busy machine starts a browser in ten seconds. */
 const START_MS = 60_000;
 
+/** How long an answer may take: a page that never gives control back blocks its driver. */
+const ANSWER_MS = 30_000;
+
 /** The driver's command line and what it is asked for, per engine. `profile` is a fresh folder. */
 const ENGINES = {
   chromium: {
@@ -134,11 +137,9 @@ class Browser {
   }
 
   async close() {
-    try {
-      await this.wire.send("DELETE", this.session);
-    } finally {
-      this.end();
-    }
+    // A browser that does not answer any more is ended with its driver.
+    await this.wire.send("DELETE", this.session).catch(() => {});
+    this.end();
   }
 }
 
@@ -152,6 +153,7 @@ class Wire {
     const answer = await fetch(this.base + path, {
       method,
       body: body && JSON.stringify(body),
+      signal: AbortSignal.timeout(ANSWER_MS),
       headers: { "content-type": "application/json; charset=utf-8" },
     });
     const { value } = await answer.json();

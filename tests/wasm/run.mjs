@@ -30,7 +30,7 @@ async function all() {
 /** The index of a scenario that has a golden line. */
 async function find(name) {
   let said;
-  const instance = await instantiate(module, (text) => (said = text));
+  const { exports: instance } = await instantiate(module, (text) => (said = text));
   for (let index = 0; index < instance.line_count(); index += 1) {
     instance.line_name(index);
     if (said === name) {
@@ -42,14 +42,14 @@ async function find(name) {
 
 async function each(name) {
   const index = await find(name);
-  const instance = await instantiate(module, console.log);
+  const { exports: instance } = await instantiate(module, console.log);
   const seeds = Array.from({ length: SEEDS }, (_, number) => BigInt(number));
   return seeds.every((number) => instance.line_seed(index, number) === PASSED) ? 0 : 1;
 }
 
 async function dump(name, number) {
   const index = await find(name);
-  const instance = await instantiate(module, console.log);
+  const { exports: instance } = await instantiate(module, console.log);
   return instance.line_dump(index, BigInt(number));
 }
 
@@ -65,7 +65,7 @@ switch (command) {
     break;
   case "demo": {
     const [seeds, records] = process.argv.slice(4);
-    const instance = await instantiate(module, console.log);
+    const { exports: instance } = await instantiate(module, console.log);
     process.exitCode = instance.demo(BigInt(seeds), Number(records));
     break;
   }

@@ -29,7 +29,7 @@ export async function instantiate(module, print, ended = () => {}) {
   memory = exports.memory;
   host.attach(exports);
   exports.prepare();
-  return exports;
+  return { exports, host };
 }
 
 /** One instance after the other; says of each case what became of it. */
@@ -40,7 +40,8 @@ class Runner {
   }
 
   async renew() {
-    this.instance = await instantiate(this.module, this.print, (verdict) => this.ended?.(verdict));
+    const { exports } = await instantiate(this.module, this.print, (verdict) => this.ended?.(verdict));
+    this.instance = exports;
   }
 
   async run(suite, index) {

@@ -6,6 +6,7 @@
 
 #![cfg(target_arch = "wasm32")]
 
+mod event_loop;
 #[path = "../export.rs"]
 mod export;
 mod page;

@@ -1,0 +1,57 @@
+// The job that tests fairness: while a task wakes itself without end, timers, frames and workers make progress.
+//
+// Counts and order are asserted, waits only reported: how long one takes is the machine's affair.
+
+import { instantiate } from "../wasm/suites.mjs";
+
+/** How often each of them has to come. */
+const ROUNDS = 30;
+
+/** What waits for the host, as functions that settle when it has come. */
+function waits() {
+  const worker = new Worker(new URL("./echo.mjs", import.meta.url), { type: "module" });
+  const echo = () => new Promise((resolve) => {
+    worker.onmessage = resolve;
+    worker.postMessage("echo");
+  });
+  const all = {
+    "setTimeout(0)": () => new Promise((resolve) => setTimeout(resolve)),
+    "a worker's answer": echo,
+  };
+  // A worker has frames only where the engine lends it the page's.
+  if (globalThis.requestAnimationFrame && globalThis.document) {
+    all["an animation frame"] = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  }
+  return { all, close: () => worker.terminate(), echo };
+}
+
+export async function run(print) {
+  const module = await WebAssembly.compileStreaming(fetch("/modules/kit"));
+  const { exports: app } = await instantiate(module, print);
+  const { all, close, echo } = waits();
+  // The worker is there before its time counts.
+  await echo();
+  app.start_spin();
+  const results = await Promise.all(Object.entries(all).map(async ([name, wait]) => {
+    const times = [];
+    let idle = 0;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const [polls, began] = [app.polls(), performance.now()];
+      await wait();
+      times.push(performance.now() - began);
+      // The task, too, goes on in each round.
+      idle += app.polls() === polls ? 1 : 0;
+    }
+    times.sort((a, b) => a - b);
+    const [half, most] = [times[ROUNDS >> 1], times[ROUNDS - 1]].map((time) => time.toFixed(1));
+    print(`${name}: ${ROUNDS} times; waits p50 ${half} ms, max ${most} ms; the task stood still in ${idle}`);
+    return { name, idle };
+  }));
+  close();
+  const polls = app.polls();
+  const stuck = results.filter(({ idle }) => idle > ROUNDS / 2).map(({ name }) => name);
+  return {
+    passed: stuck.length === 0 && polls > 0,
+    summary: stuck.length ? `the task starved beside ${stuck.join(", ")}` : `${polls} polls beside ${results.length} others, ${ROUNDS} rounds each`,
+  };
+}
