@@ -178,7 +178,10 @@ mod tests {
         let mut pace = begun(0);
         assert_eq!(pace.macrotask(), Some(Hop::Macrotask));
         assert_eq!(pace.watchdog(), Some(WATCHDOG_NS));
-        assert!(pace.enter(Entry::Event), "an event says nothing of the message");
+        assert!(
+            pace.enter(Entry::Event),
+            "an event says nothing of the message"
+        );
         assert_eq!(pace.macrotask(), None);
         assert!(pace.enter(Entry::Timer));
         assert_eq!(pace.watchdog(), None);

@@ -75,14 +75,15 @@ impl Runtime {
 
     /// A runtime made with `options`.
     pub fn with_options(options: Options) -> Self {
+        let epoch = host::now();
         let browser = Arc::new(Browser {
-            epoch: host::now(),
+            epoch,
             report: options.report,
         });
         let driver =
             LocalDriver::with_config(browser, options.capacity, options.config, options.sink);
         let spawner = driver.spawner();
-        let seat = Rc::new(Seat::new(driver));
+        let seat = Rc::new(Seat::new(driver, epoch));
         with_loop(|event_loop| {
             event_loop.join(Rc::clone(&seat));
             // A driver that has never had a turn is not asleep, so wakes would not pend.
@@ -118,9 +119,11 @@ impl Runtime {
             }
             true
         };
-        seat.add(Box::new(move |driver: &mut LocalDriver| match stage.advance(driver) {
-            Some(result) => end(result),
-            None => false,
+        seat.add(Box::new(move |driver: &mut LocalDriver| {
+            match stage.advance(driver) {
+                Some(result) => end(result),
+                None => false,
+            }
         }));
         with_loop(|event_loop| event_loop.pend());
     }

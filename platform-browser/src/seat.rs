@@ -22,12 +22,15 @@ pub(crate) type Closed = Box<dyn FnOnce(Stats)>;
 /// What a turn has left.
 pub(crate) enum Rest {
     More,
+    /// A timer is due at this time of the loop, if any.
     Idle(Option<u64>),
     /// The runtime has ended.
     Gone,
 }
 
 pub(crate) struct Seat {
+    /// When the runtime's time began, in the loop's.
+    epoch: u64,
     driver: RefCell<Option<LocalDriver>>,
     waits: RefCell<Vec<Wait>>,
     closing: RefCell<Option<Closed>>,
@@ -36,8 +39,9 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    pub(crate) fn new(driver: LocalDriver) -> Self {
+    pub(crate) fn new(driver: LocalDriver, epoch: u64) -> Self {
         Self {
+            epoch,
             driver: RefCell::new(Some(driver)),
             waits: RefCell::new(Vec::new()),
             closing: RefCell::new(None),
@@ -118,7 +122,9 @@ impl Seat {
         }
         Some(Ok(match turn {
             Turn::More => Rest::More,
-            Turn::Idle(until) => Rest::Idle(until.map(|at| at.as_nanos())),
+            Turn::Idle(until) => {
+                Rest::Idle(until.map(|at| at.as_nanos().saturating_add(self.epoch)))
+            }
         }))
     }
 }

@@ -131,7 +131,10 @@ fn a_task_without_end_leaves_the_host_its_turn() {
     come(Entry::Settled);
     assert_eq!(*polls.borrow(), 0, "a promise does not make it longer");
     come(Entry::Macrotask);
-    assert_eq!((*polls.borrow(), asked()), (64, (vec![Hop::Microtask], vec![])));
+    assert_eq!(
+        (*polls.borrow(), asked()),
+        (64, (vec![Hop::Microtask], vec![]))
+    );
 }
 
 #[test]
@@ -153,31 +156,36 @@ fn a_call_from_within_a_poll_only_enqueues() {
 
 #[test]
 fn one_timer_is_set_only_when_it_becomes_earlier() {
-    at(0);
+    // A runtime's time begins when it is made.
+    const BEGAN: u64 = 3_600_000 * MILLISECOND;
+    at(BEGAN);
     let (runtime, notes) = started(async |region, notes| {
         region.sleep(Duration::from_micros(7_100)).await?;
         notes.add("slept");
         Ok(())
     });
-    come(Entry::Microtask);
-    come(Entry::Microtask);
+    come(Entry::Event);
     assert_eq!(asked().1, [Some(8)], "rounded up");
-    start(&runtime, &notes, async |region, _notes| Ok(region.sleep(Duration::from_millis(9)).await?));
+    start(&runtime, &notes, async |region, _notes| {
+        Ok(region.sleep(Duration::from_millis(9)).await?)
+    });
     settle();
     assert_eq!(asked().1, [], "later than the one that is set");
-    start(&runtime, &notes, async |region, _notes| Ok(region.sleep(Duration::from_millis(2)).await?));
+    start(&runtime, &notes, async |region, _notes| {
+        Ok(region.sleep(Duration::from_millis(2)).await?)
+    });
     come(Entry::Microtask);
     come(Entry::Microtask);
     assert_eq!(asked().1, [Some(2)], "earlier");
 
-    at(MILLISECOND + 1);
+    at(BEGAN + MILLISECOND + 1);
     come(Entry::Timer);
     assert_eq!(notes.take(), [""; 0], "it fired early");
     assert_eq!(asked().1, [Some(1)], "and is set again");
-    at(2 * MILLISECOND);
+    at(BEGAN + 2 * MILLISECOND);
     come(Entry::Timer);
     assert_eq!(notes.take(), ["ended"]);
-    at(8 * MILLISECOND);
+    at(BEGAN + 8 * MILLISECOND);
     come(Entry::Timer);
     settle();
     assert_eq!(notes.take(), ["slept", "ended"]);
@@ -185,9 +193,8 @@ fn one_timer_is_set_only_when_it_becomes_earlier() {
 
 #[test]
 fn what_the_host_cannot_count_to_is_waited_for_in_parts() {
-    let (_runtime, notes) = started(async |region, _notes| {
-        Ok(region.sleep(Duration::from_secs(40 * 86_400)).await?)
-    });
+    let (_runtime, notes) =
+        started(async |region, _notes| Ok(region.sleep(Duration::from_secs(40 * 86_400)).await?));
     come(Entry::Microtask);
     come(Entry::Microtask);
     assert_eq!(asked().1, [Some(i32::MAX)]);
@@ -299,9 +306,12 @@ fn the_page_tells_when_it_goes_and_comes() {
         Ok(())
     });
     settle();
-    let tell = |event| with_loop(|event_loop| enter(Entry::Event, || event_loop.lifecycle.tell(event)));
+    let tell =
+        |event| with_loop(|event_loop| enter(Entry::Event, || event_loop.lifecycle.tell(event)));
     tell(PageEvent::Suspended);
     assert_eq!(notes.take(), ["suspended"], "before the page is gone");
-    tell(PageEvent::Resumed { gap: Duration::from_secs(9) });
+    tell(PageEvent::Resumed {
+        gap: Duration::from_secs(9),
+    });
     assert_eq!(notes.take(), ["resumed", "ended"]);
 }

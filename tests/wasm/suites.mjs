@@ -11,15 +11,58 @@ const PATIENCE = 60_000;
 
 const SUITES = [
   { name: "kit, local executor, virtual time", count: "kit_count", run: "kit_run" },
-  { name: "kit, event loop, real time", count: "kit_count", run: "page_start" },
+  { name: "kit, event loop, virtual time", count: "kit_count", run: "page_start_virtual", isVirtual: true },
+  // Deadlines are milliseconds apart here, and a busy machine, or a clock with steps of one, stalls for longer. So a scenario
+  // that was judged wrong is tried again; what is always wrong fails, and so does what traps or does not end.
+  { name: "kit, event loop, real time", count: "kit_count", run: "page_start", tries: 5 },
   { name: "golden traces", count: "golden_count", run: "golden_run" },
   { name: "negative controls", count: "control_count", run: "control_run" },
 ];
 
+/**
+ * The host of an instance with a clock that stands while anything is runnable, and jumps when the timer comes. Hops are the
+ * real ones; of a timer only the wait is left out.
+ */
+function inVirtualTime(host) {
+  let now = 0;
+  let due = 0;
+  let timer;
+  let isHopping = false;
+  const fire = () => {
+    if (isHopping) {
+      timer = setTimeout(fire);
+      return;
+    }
+    now = due;
+    host.enter("asupersync_pump", 2);
+  };
+  const imports = {
+    ...host.imports,
+    now: () => now,
+    hop(kind) {
+      isHopping ||= kind === 1;
+      host.imports.hop(kind);
+    },
+    alarm(milliseconds) {
+      clearTimeout(timer);
+      due = now + milliseconds;
+      timer = milliseconds < 0 ? undefined : setTimeout(fire);
+    },
+  };
+  const attach = (exports) =>
+    host.attach({
+      asupersync_pump(entry) {
+        isHopping &&= entry !== 1;
+        exports.asupersync_pump(entry);
+      },
+    });
+  return { ...host, imports, attach };
+}
+
 /** A fresh instance; `print` gets what it says, `ended` the verdict of a case, or the error that ended the instance. */
-export async function instantiate(module, print, ended = () => {}) {
+export async function instantiate(module, print, ended = () => {}, isVirtual = false) {
   let memory;
-  const host = connect(ended);
+  const host = isVirtual ? inVirtualTime(connect(ended)) : connect(ended);
   const own = {
     print: (text, length) => print(new TextDecoder().decode(new Uint8Array(memory.buffer, text, length))),
     ended,
@@ -39,28 +82,37 @@ class Runner {
     this.print = print;
   }
 
-  async renew() {
-    const { exports } = await instantiate(this.module, this.print, (verdict) => this.ended?.(verdict));
+  async begin(suite) {
+    this.suite = suite;
+    const ended = (verdict) => this.ended?.(verdict);
+    const { exports } = await instantiate(this.module, this.print, ended, suite.isVirtual);
     this.instance = exports;
+    return exports[suite.count]();
   }
 
-  async run(suite, index) {
-    const end = new Promise((resolve) => (this.ended = resolve));
-    let verdict;
-    try {
-      verdict = this.instance[suite.run](index);
-    } catch (trap) {
-      verdict = trap;
+  async run(index) {
+    const { run, tries = 1 } = this.suite;
+    for (let left = tries; ; left -= 1) {
+      const end = new Promise((resolve) => (this.ended = resolve));
+      let verdict;
+      try {
+        verdict = this.instance[run](index);
+      } catch (trap) {
+        verdict = trap;
+      }
+      if (verdict === STARTED) {
+        verdict = await withPatience(end);
+      }
+      if (typeof verdict !== "number") {
+        this.print(`FAILED  case ${index} of this suite: ${verdict.message}`);
+        await this.begin(this.suite);
+        return FAILED;
+      }
+      if (verdict !== FAILED || left === 1) {
+        return verdict;
+      }
+      this.print("        tried again, since the clock runs on while the machine is busy");
     }
-    if (verdict === STARTED) {
-      verdict = await withPatience(end);
-    }
-    if (typeof verdict === "number") {
-      return verdict;
-    }
-    this.print(`FAILED  case ${index} of this suite: ${verdict.message}`);
-    await this.renew();
-    return FAILED;
   }
 }
 
@@ -76,14 +128,12 @@ function withPatience(end) {
 export async function runAll(module, print) {
   const totals = { passed: 0, failed: 0, skipped: 0 };
   const runner = new Runner(module, print);
-  await runner.renew();
   for (const suite of SUITES) {
     print(`# ${suite.name}`);
     const began = performance.now();
-    const count = runner.instance[suite.count]();
+    const count = await runner.begin(suite);
     for (let index = 0; index < count; index += 1) {
-      const verdict = await runner.run(suite, index);
-      totals[NAMES[verdict]] += 1;
+      totals[NAMES[await runner.run(index)]] += 1;
     }
     print(`# ${count} cases in ${((performance.now() - began) / 1000).toFixed(2)} s`);
   }

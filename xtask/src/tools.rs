@@ -125,6 +125,38 @@ pub const TOOLS: &[Tool] = &[
         install: Install::Apt(&["python3-websockets"]),
     },
     Tool {
+        name: "chromium",
+        why: "one of the three engines that the browser edition is tested in",
+        need: Need::Test,
+        check: &["sh", "-c", "command -v chromium && chromedriver --version"],
+        install: Install::Apt(&["chromium", "chromium-driver"]),
+    },
+    Tool {
+        name: "firefox",
+        why: "the second engine",
+        need: Need::Test,
+        check: &["sh", "-c", "command -v firefox-esr"],
+        install: Install::Apt(&["firefox-esr"]),
+    },
+    Tool {
+        name: "geckodriver",
+        why: "drives Firefox; Debian has no package of it",
+        need: Need::Test,
+        check: &["geckodriver", "--version"],
+        install: Install::Cargo("geckodriver@0.37.1"),
+    },
+    Tool {
+        name: "webkit",
+        why: "the third engine, on a screen of its own",
+        need: Need::Test,
+        check: &[
+            "sh",
+            "-c",
+            "command -v WebKitWebDriver && command -v xvfb-run && command -v xauth && command -v dbus-run-session",
+        ],
+        install: Install::Apt(&["webkit2gtk-driver", "xvfb", "xauth", "dbus"]),
+    },
+    Tool {
         name: "cargo-deny",
         why: "checks licences and sources of the dependencies; `tidy` covers the hard bans without it",
         need: Need::Extra,

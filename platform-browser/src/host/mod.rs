@@ -4,10 +4,10 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod scripted;
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) use scripted::{alarm, hop, now, random, with_loop};
 #[cfg(all(test, not(target_arch = "wasm32")))]
 pub(crate) use scripted::script;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use scripted::{alarm, hop, now, random, with_loop};
 
 #[cfg(target_arch = "wasm32")]
 mod wasm;

@@ -1,7 +1,7 @@
 //! The conformance kit and the golden traces as a wasm module: plain exports and imports, no binding.
 //!
-//! Owns four suites for the host: the kit on the local executor with virtual time, the kit on the host's own event loop
-//! in real time, the golden traces, and their negative controls. The host (`suites.mjs`, under node or in a browser) runs
+//! Owns the suites for the host: the kit on the local executor with virtual time, the kit on the host's own event loop in
+//! virtual and in real time, the golden traces, and their negative controls. The host (`suites.mjs`, under node or in a browser) runs
 //! them case by case, since a panic ends the instance, and counts. Empty on other targets.
 
 #![cfg(target_arch = "wasm32")]
@@ -18,6 +18,7 @@ use asupersync_conformance::golden::{self, Control};
 use asupersync_conformance::hosts::LocalHarness;
 use asupersync_conformance::{Harness, Need, Scenario, run_all, scenarios};
 use export::export;
+use page::Clock;
 
 // SAFETY: the host's `print` has this signature, and reads the memory only during the call.
 #[link(wasm_import_module = "host")]
@@ -58,9 +59,23 @@ fn judge(result: Result<String, String>) -> u32 {
 fn runs(scenario: &Scenario, offers: impl Fn(Need) -> bool) -> bool {
     let can = scenario.needs.iter().all(|need| offers(*need));
     if !can {
-        say(&format!("skipped {}, which needs {:?}", scenario.name, scenario.needs));
+        say(&format!(
+            "skipped {}, which needs {:?}",
+            scenario.name, scenario.needs
+        ));
     }
     can
+}
+
+fn on_the_page(index: u32, clock: Clock) -> u32 {
+    let scenario = scenarios::catalogue()[index as usize];
+    if !runs(&scenario, |need| page::offers(need, clock)) {
+        return SKIPPED;
+    }
+    page::start(scenario, clock, move |wrong| {
+        ended(verdict(&scenario, wrong))
+    });
+    STARTED
 }
 
 /// Shows how a scenario went; gives its number.
@@ -111,12 +126,12 @@ export! {
 
     /// Starts one scenario of the kit on the host's event loop. 3: `ended` tells how it went.
     fn page_start(index: u32) -> u32 {
-        let scenario = scenarios::catalogue()[index as usize];
-        if !runs(&scenario, page::offers) {
-            return SKIPPED;
-        }
-        page::start(scenario, move |wrong| ended(verdict(&scenario, wrong)));
-        STARTED
+        on_the_page(index, Clock::Real)
+    }
+
+    /// The same, where the host's clock is virtual.
+    fn page_start_virtual(index: u32) -> u32 {
+        on_the_page(index, Clock::Virtual)
     }
 
     /// How many scenarios have golden traces.

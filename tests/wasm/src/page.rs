@@ -1,4 +1,4 @@
-//! The kit on the event loop of the host: the platform that ships, in real time.
+//! The kit on the event loop of the host: the platform that ships, in real time or in the host's virtual time.
 //!
 //! Owns the harness of a platform that cannot block: a scenario is started, and the host is told when it has ended. So
 //! it is no `Harness`, but it starts and judges as one.
@@ -10,14 +10,30 @@ use asupersync_browser::{Options, Runtime};
 use asupersync_conformance::{Need, Probe, Record, Scenario, check};
 use asupersync_core::{Error, LocalRegion, Stats};
 
-/// Whether a page has what a scenario needs: one thread, the local executor, a clock that runs on, panics that abort.
-pub fn offers(need: Need) -> bool {
-    matches!(need, Need::Lanes)
+/// What the host's clock does while tasks run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// It runs on.
+    Real,
+    /// It stands, and jumps to the next timer when nothing is runnable.
+    Virtual,
+}
+
+/// Whether a page has what a scenario needs: one thread, the local executor, panics that abort.
+pub fn offers(need: Need, clock: Clock) -> bool {
+    match need {
+        Need::Lanes => true,
+        Need::VirtualTime => clock == Clock::Virtual,
+        Need::Unwind | Need::Threads | Need::Io => false,
+    }
 }
 
 /// Runs a scenario in a fresh runtime, shuts that down, and calls `then` with what is wrong.
-pub fn start(scenario: Scenario, then: impl FnOnce(Vec<String>) + 'static) {
-    let setup = scenario.setup().in_real_time();
+pub fn start(scenario: Scenario, clock: Clock, then: impl FnOnce(Vec<String>) + 'static) {
+    let setup = match clock {
+        Clock::Real => scenario.setup().in_real_time(),
+        Clock::Virtual => scenario.setup(),
+    };
     let runtime = Runtime::with_options(Options {
         capacity: setup.capacity,
         config: setup.config,

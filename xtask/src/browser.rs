@@ -1,0 +1,87 @@
+//! `cargo xtask browser`: the conformance kit, the golden traces and the tests of the event loop in real browsers.
+//!
+//! Owns which job runs where: every job in every engine, in the window and in a module worker. How an engine is started
+//! is `tests/browser/webdriver.mjs`'s affair.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+
+use crate::setup;
+use crate::targets;
+use crate::tools::Need;
+use crate::wasm::KIT;
+use crate::workspace;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Run only in these engines
+    #[arg(long, value_name = "ENGINE", num_args = 1..)]
+    only: Vec<Engine>,
+    /// Run only these jobs: kit, loop, fair
+    #[arg(long, value_name = "JOB", num_args = 1..)]
+    jobs: Vec<String>,
+}
+
+/// An engine that `tests/browser/webdriver.mjs` can start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    Chromium,
+    Firefox,
+    Webkit,
+}
+
+impl Engine {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Chromium => "chromium",
+            Self::Firefox => "firefox",
+            Self::Webkit => "webkit",
+        }
+    }
+}
+
+/// The files of `tests/browser` that export `run`.
+const JOBS: &[&str] = &["kit", "loop", "fair"];
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    if let Some(unknown) = args.jobs.iter().find(|job| !JOBS.contains(&job.as_str())) {
+        bail!("there is no job `{unknown}`; there are {}", JOBS.join(", "));
+    }
+    setup::ensure(Need::Test)?;
+    let kit = targets::build(&KIT)?;
+    let mut jobs = Vec::new();
+    for engine in Engine::value_variants() {
+        if !args.only.is_empty() && !args.only.contains(engine) {
+            continue;
+        }
+        for job in JOBS {
+            if args.jobs.is_empty() || args.jobs.iter().any(|name| name == job) {
+                let place = |place| format!("{}:{place}:{job}.mjs", engine.name());
+                jobs.extend(["window", "worker"].map(place));
+            }
+        }
+    }
+    in_browsers(&[("kit", &kit)], &jobs)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs jobs `ENGINE:WHERE:FILE` with these modules at hand; an error if one fails.
+pub fn in_browsers(modules: &[(&str, &Path)], jobs: &[String]) -> Result<()> {
+    let mut node = Command::new("node");
+    node.current_dir(workspace::root())
+        .args(["tests/browser/run.mjs", "target/browser"]);
+    for (name, file) in modules {
+        let mut word = OsString::from(format!("{name}="));
+        word.push(file);
+        node.arg(word);
+    }
+    node.arg("--").args(jobs);
+    if !node.status().context("cannot start node")?.success() {
+        bail!("a job failed in a browser; pictures of the pages are in target/browser");
+    }
+    Ok(())
+}
