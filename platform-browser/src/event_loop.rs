@@ -62,6 +62,7 @@ impl EventLoop {
             self.again.set(true);
         } else {
             self.ask();
+            self.arm(None);
         }
     }
 

@@ -11,8 +11,13 @@
 const SLICE_NS: u64 = 5_000_000;
 /// or after so many pumps by microtasks: each may be too short for the clock to move.
 const SLICE_PUMPS: u32 = 1_024;
-/// A macrotask that was asked for and has not come by then is given up: the host has lost its message.
-const WATCHDOG_NS: u64 = 100_000_000;
+/// Where a macrotask that was asked for does not come, the timer looks after it: WebKit hands a worker's messages through
+/// other processes, now and then late, now and then never.
+const LATE_NS: u64 = 20_000_000;
+/// While it is late the timer is the hop: another message would only stand in the same queue, before everybody else's.
+const TIMER_HOP_NS: u64 = 1_000_000;
+/// It will not come any more.
+const LOST_NS: u64 = 1_000_000_000;
 
 /// How control came from the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +49,17 @@ pub(crate) struct Pace {
     seen: u64,
     pumps: u32,
     microtask: bool,
-    /// When the macrotask that was asked for is given up.
-    macrotask: Option<u64>,
+    macrotask: Option<Asked>,
+}
+
+/// A macrotask under way.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    at: u64,
+    /// When the timer looks after it.
+    look: u64,
+    /// The timer came first.
+    is_late: bool,
 }
 
 impl Pace {
@@ -70,10 +84,9 @@ impl Pace {
     pub(crate) fn enter(&mut self, entry: Entry) -> bool {
         match entry {
             Entry::Microtask => self.microtask = false,
-            Entry::Settled => {}
-            // The timer is the watchdog as well: with it a macrotask is there, whatever became of the message.
-            Entry::Macrotask | Entry::Timer => self.macrotask = None,
-            Entry::Event => {}
+            Entry::Macrotask => self.macrotask = None,
+            Entry::Timer => self.look_after(),
+            Entry::Settled | Entry::Event => {}
         }
         if entry.is_macrotask() {
             self.began = self.seen;
@@ -82,6 +95,17 @@ impl Pace {
         }
         self.pumps += 1;
         !self.is_slice_over()
+    }
+
+    fn look_after(&mut self) {
+        let now = self.seen;
+        self.macrotask = self
+            .macrotask
+            .filter(|asked| now < asked.at.saturating_add(LOST_NS));
+        if let Some(asked) = &mut self.macrotask {
+            asked.is_late = true;
+            asked.look = asked.at.saturating_add(LOST_NS);
+        }
     }
 
     fn is_slice_over(&self) -> bool {
@@ -98,14 +122,23 @@ impl Pace {
         is_new.then_some(Hop::Microtask)
     }
 
-    /// Somebody waits for a macrotask. `None`: it is under way.
+    /// Somebody waits for a macrotask. `None`: it is under way; set the timer by [`watchdog`](Self::watchdog).
     #[must_use]
     pub(crate) fn macrotask(&mut self) -> Option<Hop> {
-        if self.macrotask.is_some() {
-            return None;
+        let now = self.seen;
+        match &mut self.macrotask {
+            Some(asked) if asked.is_late => asked.look = now.saturating_add(TIMER_HOP_NS),
+            Some(_) => {}
+            none => {
+                *none = Some(Asked {
+                    at: now,
+                    look: now.saturating_add(LATE_NS),
+                    is_late: false,
+                });
+                return Some(Hop::Macrotask);
+            }
         }
-        self.macrotask = Some(self.seen.saturating_add(WATCHDOG_NS));
-        Some(Hop::Macrotask)
+        None
     }
 
     /// The latest time that was read.
@@ -115,7 +148,7 @@ impl Pace {
 
     /// When a timer has to look after the macrotask that is under way.
     pub(crate) fn watchdog(&self) -> Option<u64> {
-        self.macrotask
+        self.macrotask.map(|asked| asked.look)
     }
 }
 
@@ -174,17 +207,36 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_message_is_made_good_by_the_timer() {
+    fn a_late_message_is_made_good_by_the_timer_and_not_sent_twice() {
         let mut pace = begun(0);
         assert_eq!(pace.macrotask(), Some(Hop::Macrotask));
-        assert_eq!(pace.watchdog(), Some(WATCHDOG_NS));
+        assert_eq!(pace.watchdog(), Some(LATE_NS));
         assert!(
             pace.enter(Entry::Event),
             "an event says nothing of the message"
         );
-        assert_eq!(pace.macrotask(), None);
+        assert_eq!((pace.macrotask(), pace.watchdog()), (None, Some(LATE_NS)));
+        pace.see(LATE_NS);
         assert!(pace.enter(Entry::Timer));
+        assert_eq!(pace.macrotask(), None, "the timer is the hop");
+        assert_eq!(pace.watchdog(), Some(LATE_NS + TIMER_HOP_NS));
+        assert!(pace.enter(Entry::Macrotask), "there it is");
         assert_eq!(pace.watchdog(), None);
         assert_eq!(pace.macrotask(), Some(Hop::Macrotask));
+    }
+
+    #[test]
+    fn a_lost_message_is_sent_again() {
+        let mut pace = begun(0);
+        assert_eq!(pace.macrotask(), Some(Hop::Macrotask));
+        pace.see(LATE_NS);
+        assert!(pace.enter(Entry::Timer));
+        assert_eq!(pace.watchdog(), Some(LOST_NS), "nobody waits for it");
+        pace.see(LOST_NS);
+        assert!(pace.enter(Entry::Timer));
+        assert_eq!(
+            (pace.watchdog(), pace.macrotask()),
+            (None, Some(Hop::Macrotask))
+        );
     }
 }

@@ -126,7 +126,7 @@ fn a_task_without_end_leaves_the_host_its_turn() {
     come(Entry::Microtask);
     let (hops, alarms) = asked();
     assert_eq!(hops, [Hop::Macrotask], "the slice is over");
-    assert_eq!(alarms, [Some(100)], "a watchdog behind it");
+    assert_eq!(alarms, [Some(20)], "a watchdog behind it");
     *polls.borrow_mut() = 0;
     come(Entry::Settled);
     assert_eq!(*polls.borrow(), 0, "a promise does not make it longer");
@@ -135,6 +135,17 @@ fn a_task_without_end_leaves_the_host_its_turn() {
         (*polls.borrow(), asked()),
         (64, (vec![Hop::Microtask], vec![]))
     );
+}
+
+#[test]
+fn a_message_that_is_lost_stops_nobody() {
+    // The page is older than a slice.
+    at(1_000 * MILLISECOND);
+    let (_runtime, notes) = started(async |_region, _notes| Ok(()));
+    assert_eq!(asked(), (vec![Hop::Macrotask], vec![Some(20)]));
+    come(Entry::Timer);
+    settle();
+    assert_eq!(notes.take(), ["ended"]);
 }
 
 #[test]
@@ -159,6 +170,7 @@ fn one_timer_is_set_only_when_it_becomes_earlier() {
     // A runtime's time begins when it is made.
     const BEGAN: u64 = 3_600_000 * MILLISECOND;
     at(BEGAN);
+    come(Entry::Event);
     let (runtime, notes) = started(async |region, notes| {
         region.sleep(Duration::from_micros(7_100)).await?;
         notes.add("slept");

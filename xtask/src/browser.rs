@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::setup;
-use crate::targets;
+use crate::targets::{self, Build, WASM};
 use crate::tools::Need;
 use crate::wasm::KIT;
 use crate::workspace;
@@ -24,6 +24,9 @@ pub struct Args {
     /// Run only these jobs: kit, loop, fair
     #[arg(long, value_name = "JOB", num_args = 1..)]
     jobs: Vec<String>,
+    /// Instead of the tests measure the pump in Chromium, beside wasm-bindgen-futures
+    #[arg(long)]
+    bench: bool,
 }
 
 /// An engine that `tests/browser/webdriver.mjs` can start.
@@ -51,6 +54,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(unknown) = args.jobs.iter().find(|job| !JOBS.contains(&job.as_str())) {
         bail!("there is no job `{unknown}`; there are {}", JOBS.join(", "));
     }
+    if args.bench {
+        return bench();
+    }
     setup::ensure(Need::Test)?;
     let kit = targets::build(&KIT)?;
     let mut jobs = Vec::new();
@@ -69,8 +75,46 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The two modules of the bench.
+const OURS: Build = Build {
+    folder: ".",
+    args: &["-p", "asupersync-bench-browser", "--profile", "web"],
+    target: WASM,
+    file: "web/asupersync_bench_browser.wasm",
+};
+const PEER: Build = Build {
+    folder: ".",
+    args: &["-p", "asupersync-bench-browser-peer", "--profile", "web"],
+    target: WASM,
+    file: "web/asupersync_bench_browser_peer.wasm",
+};
+
+/// Prints ratios to wasm-bindgen-futures, in one page.
+fn bench() -> Result<ExitCode> {
+    setup::ensure(Need::Test)?;
+    setup::ensure_tool("wasm-bindgen")?;
+    let (ours, peer) = (targets::build(&OURS)?, targets::build(&PEER)?);
+    let folder = peer.with_file_name("bench-peer");
+    let mut bindgen = Command::new("wasm-bindgen");
+    bindgen
+        .args(["--target", "web", "--no-typescript", "--out-name", "peer"])
+        .arg("--out-dir")
+        .arg(&folder)
+        .arg(&peer);
+    if !bindgen
+        .status()
+        .context("cannot start wasm-bindgen")?
+        .success()
+    {
+        bail!("wasm-bindgen cannot bind {}", peer.display());
+    }
+    let jobs = ["chromium:window:bench.mjs".to_owned()];
+    in_browsers(&[("ours", &ours), ("peer", &folder)], &jobs)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Runs jobs `ENGINE:WHERE:FILE` with these modules at hand; an error if one fails.
-pub fn in_browsers(modules: &[(&str, &Path)], jobs: &[String]) -> Result<()> {
+fn in_browsers(modules: &[(&str, &Path)], jobs: &[String]) -> Result<()> {
     let mut node = Command::new("node");
     node.current_dir(workspace::root())
         .args(["tests/browser/run.mjs", "target/browser"]);

@@ -24,6 +24,8 @@ pub enum Install {
     Apt(&'static [&'static str]),
     /// A binary crate, built from source with its own lock file.
     Cargo(&'static str),
+    /// The same with what the registry has: its lock file may name versions that a mirror lacks.
+    CargoUnlocked(&'static str),
     /// A script of this repository.
     Script(&'static [&'static str]),
 }
@@ -157,6 +159,13 @@ pub const TOOLS: &[Tool] = &[
         install: Install::Apt(&["webkit2gtk-driver", "xvfb", "xauth", "dbus"]),
     },
     Tool {
+        name: "wasm-bindgen",
+        why: "binds the peer of the browser bench; nothing that ships needs it",
+        need: Need::Extra,
+        check: &["sh", "-c", "wasm-bindgen --version | grep -q 0.2.130"],
+        install: Install::CargoUnlocked("wasm-bindgen-cli@0.2.130"),
+    },
+    Tool {
         name: "cargo-deny",
         why: "checks licences and sources of the dependencies; `tidy` covers the hard bans without it",
         need: Need::Extra,
@@ -183,6 +192,7 @@ impl Tool {
             Install::Rustup(component) => vec![vec!["rustup", "component", "add", component]],
             Install::Script(words) => vec![words.to_vec()],
             Install::Cargo(name) => vec![vec!["cargo", "install", "--locked", name]],
+            Install::CargoUnlocked(name) => vec![vec!["cargo", "install", name]],
             Install::Apt(packages) => {
                 let sudo: &[&str] = if is_root() { &[] } else { &["sudo"] };
                 let update = [sudo, &["apt-get", "update"]].concat();

@@ -72,6 +72,8 @@ const LAYERS: &[(&str, May)] = &[
     ("asupersync-conformance-wasm", May::UseAll),
     ("asupersync-loom-tests", May::UseAll),
     ("asupersync-benches", May::UseAll),
+    ("asupersync-bench-browser", May::UseAll),
+    ("asupersync-bench-browser-peer", May::Use(&[])),
     // The commands must build while a library does not.
     ("xtask", May::Use(&[])),
 ];
