@@ -21,12 +21,15 @@ pub struct Args {
     /// Run only in these engines
     #[arg(long, value_name = "ENGINE", num_args = 1..)]
     only: Vec<Engine>,
-    /// Run only these jobs: kit, loop, fair
+    /// Run only these jobs: kit, loop, fair, ticker
     #[arg(long, value_name = "JOB", num_args = 1..)]
     jobs: Vec<String>,
     /// Instead of the tests measure the pump in Chromium, beside wasm-bindgen-futures
     #[arg(long)]
     bench: bool,
+    /// Instead of the tests serve the sample page
+    #[arg(long)]
+    serve: bool,
 }
 
 /// An engine that `tests/browser/webdriver.mjs` can start.
@@ -47,31 +50,81 @@ impl Engine {
     }
 }
 
-/// The files of `tests/browser` that export `run`.
-const JOBS: &[&str] = &["kit", "loop", "fair"];
+/// A file of `tests/browser` that exports `run`, and where it runs.
+struct Job {
+    name: &'static str,
+    places: &'static [&'static str],
+}
+
+const JOBS: &[Job] = &[
+    Job {
+        name: "kit",
+        places: &["window", "worker"],
+    },
+    Job {
+        name: "loop",
+        places: &["window", "worker"],
+    },
+    Job {
+        name: "fair",
+        places: &["window", "worker"],
+    },
+    Job {
+        name: "ticker",
+        places: &["window"],
+    },
+];
+
+/// The sample page.
+const TICKER: Build = Build {
+    folder: ".",
+    args: &["-p", "asupersync-ticker", "--profile", "web"],
+    target: WASM,
+    file: "web/asupersync_ticker.wasm",
+};
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    if let Some(unknown) = args.jobs.iter().find(|job| !JOBS.contains(&job.as_str())) {
-        bail!("there is no job `{unknown}`; there are {}", JOBS.join(", "));
-    }
     if args.bench {
         return bench();
     }
+    if args.serve {
+        return serve();
+    }
+    let is_known = |name: &String| JOBS.iter().any(|job| job.name == name);
+    if let Some(unknown) = args.jobs.iter().find(|name| !is_known(name)) {
+        let names: Vec<_> = JOBS.iter().map(|job| job.name).collect();
+        bail!(
+            "there is no job `{unknown}`; there are {}",
+            names.join(", ")
+        );
+    }
     setup::ensure(Need::Test)?;
-    let kit = targets::build(&KIT)?;
+    let (kit, ticker) = (targets::build(&KIT)?, targets::build(&TICKER)?);
     let mut jobs = Vec::new();
     for engine in Engine::value_variants() {
         if !args.only.is_empty() && !args.only.contains(engine) {
             continue;
         }
         for job in JOBS {
-            if args.jobs.is_empty() || args.jobs.iter().any(|name| name == job) {
-                let place = |place| format!("{}:{place}:{job}.mjs", engine.name());
-                jobs.extend(["window", "worker"].map(place));
+            if args.jobs.is_empty() || args.jobs.iter().any(|name| name == job.name) {
+                let line = |place| format!("{}:{place}:{}.mjs", engine.name(), job.name);
+                jobs.extend(job.places.iter().map(line));
             }
         }
     }
-    in_browsers(&[("kit", &kit)], &jobs)?;
+    in_browsers(&[("kit", &kit), ("ticker", &ticker)], &jobs)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves the sample page until it is ended.
+fn serve() -> Result<ExitCode> {
+    setup::ensure(Need::Demo)?;
+    let ticker = targets::build(&TICKER)?;
+    let mut node = Command::new("node");
+    node.current_dir(workspace::root())
+        .arg("tests/browser/show.mjs")
+        .arg(module("ticker", &ticker));
+    node.status().context("cannot start node")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -118,14 +171,17 @@ fn in_browsers(modules: &[(&str, &Path)], jobs: &[String]) -> Result<()> {
     let mut node = Command::new("node");
     node.current_dir(workspace::root())
         .args(["tests/browser/run.mjs", "target/browser"]);
-    for (name, file) in modules {
-        let mut word = OsString::from(format!("{name}="));
-        word.push(file);
-        node.arg(word);
-    }
+    node.args(modules.iter().map(|(name, file)| module(name, file)));
     node.arg("--").args(jobs);
     if !node.status().context("cannot start node")?.success() {
         bail!("a job failed in a browser; pictures of the pages are in target/browser");
     }
     Ok(())
+}
+
+/// A module as the scripts take it.
+fn module(name: &str, file: &Path) -> OsString {
+    let mut word = OsString::from(format!("{name}="));
+    word.push(file);
+    word
 }

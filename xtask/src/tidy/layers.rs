@@ -68,6 +68,10 @@ const LAYERS: &[(&str, May)] = &[
         "asupersync-core-min",
         May::Use(&["asupersync-core", "asupersync-local"]),
     ),
+    (
+        "asupersync-ticker",
+        May::Use(&["asupersync-core", "asupersync-browser"]),
+    ),
     ("asupersync-conformance", May::UseAll),
     ("asupersync-conformance-wasm", May::UseAll),
     ("asupersync-loom-tests", May::UseAll),

@@ -6,13 +6,14 @@
 mod work;
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
+use std::task::Poll;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 
-use work::{Baton, player, self_wake};
+use work::{Baton, player};
 
 #[wasm_bindgen]
 extern "C" {
@@ -31,6 +32,19 @@ fn spawn_counted(left: &Rc<Cell<u32>>, count: u32, task: impl Future<Output = ()
             done(count);
         }
     });
+}
+
+/// Wakes itself `times` times: it has no yield of its own.
+fn self_wake(times: u32) -> impl Future<Output = ()> {
+    let mut left = times;
+    poll_fn(move |task| {
+        if left == 0 {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
 }
 
 /// One task that wakes itself.
