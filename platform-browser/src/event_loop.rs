@@ -8,13 +8,16 @@
 //! host ── an export of the app ──> enter ──┴─> enter ──> each runtime: turn(64) ──> more: ask for a hop
 //! inside a poll: pend, enter ──> noted, nothing runs                             └> idle: arm the timer
 //! ```
+//!
+//! Lists are in `Cell`s and taken out to be used: a `RefCell` brings formatting for its panic, 1 KB of a small module.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::task::Waker;
 
 use crate::host;
+#[cfg(feature = "lifecycle")]
 use crate::lifecycle::Lifecycle;
 use crate::pace::{Entry, Hop, Pace};
 use crate::seat::{Rest, Seat};
@@ -28,10 +31,11 @@ pub(crate) struct EventLoop {
     again: Cell<bool>,
     /// When the timer is due. It may be due too early: then it looks, and is set again.
     armed: Cell<Option<u64>>,
-    seats: RefCell<Vec<Rc<Seat>>>,
+    seats: Cell<Vec<Rc<Seat>>>,
     /// How many macrotasks there were; for those that wait for the next one.
     macrotasks: Cell<u32>,
     for_macrotask: Wakers,
+    #[cfg(feature = "lifecycle")]
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -42,9 +46,10 @@ impl EventLoop {
             is_inside: Cell::new(false),
             again: Cell::new(false),
             armed: Cell::new(None),
-            seats: RefCell::new(Vec::new()),
+            seats: Cell::new(Vec::new()),
             macrotasks: Cell::new(0),
             for_macrotask: Wakers::new(),
+            #[cfg(feature = "lifecycle")]
             lifecycle: Lifecycle::new(),
         }
     }
@@ -68,15 +73,17 @@ impl EventLoop {
 
     /// Takes in a runtime; its first turn comes soon.
     pub(crate) fn join(&self, seat: Rc<Seat>) {
-        self.seats.borrow_mut().push(seat);
+        self.with_seats(|seats| seats.push(seat));
     }
 
     /// Forgets a runtime.
     pub(crate) fn leave(&self, seat: &Rc<Seat>) {
-        let mut seats = self.seats.borrow_mut();
-        seats.retain(|other| !Rc::ptr_eq(other, seat));
+        let is_last = self.with_seats(|seats| {
+            seats.retain(|other| !Rc::ptr_eq(other, seat));
+            seats.is_empty()
+        });
         // A timer that nobody needs is left to fire for nothing, but for the last one: node waits for it.
-        if seats.is_empty() && self.armed.take().is_some() {
+        if is_last && self.armed.take().is_some() {
             host::alarm(None);
         }
     }
@@ -136,7 +143,15 @@ impl EventLoop {
     }
 
     fn seat(&self, at: usize) -> Option<Rc<Seat>> {
-        self.seats.borrow().get(at).cloned()
+        self.with_seats(|seats| seats.get(at).cloned())
+    }
+
+    /// `look` calls nobody's code: the list is out meanwhile.
+    fn with_seats<R>(&self, look: impl FnOnce(&mut Vec<Rc<Seat>>) -> R) -> R {
+        let mut seats = self.seats.take();
+        let result = look(&mut seats);
+        self.seats.set(seats);
+        result
     }
 
     /// Asks for the hop that the slice allows.
@@ -200,15 +215,17 @@ impl Drop for Inside<'_> {
 }
 
 /// Who waits for something that happens to all of them.
-pub(crate) struct Wakers(RefCell<Vec<Waker>>);
+pub(crate) struct Wakers(Cell<Vec<Waker>>);
 
 impl Wakers {
     pub(crate) const fn new() -> Self {
-        Self(RefCell::new(Vec::new()))
+        Self(Cell::new(Vec::new()))
     }
 
     pub(crate) fn add(&self, waker: &Waker) {
-        self.0.borrow_mut().push(waker.clone());
+        let mut wakers = self.0.take();
+        wakers.push(waker.clone());
+        self.0.set(wakers);
     }
 
     pub(crate) fn wake_all(&self) {

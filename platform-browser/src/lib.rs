@@ -54,6 +54,7 @@ extern crate std;
 
 mod event_loop;
 mod host;
+#[cfg(feature = "lifecycle")]
 mod lifecycle;
 mod pace;
 mod platform;
@@ -62,6 +63,7 @@ mod seat;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "lifecycle")]
 pub use lifecycle::{PageEvent, PageEvents};
 pub use pace::Entry;
 pub use runtime::{Options, Runtime, enter, yield_to_host};

@@ -5,7 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 use asupersync_core::Stats;
 use asupersync_local::{LocalDriver, Turn};
@@ -31,9 +31,10 @@ pub(crate) enum Rest {
 pub(crate) struct Seat {
     /// When the runtime's time began, in the loop's.
     epoch: u64,
-    driver: RefCell<Option<LocalDriver>>,
-    waits: RefCell<Vec<Wait>>,
-    closing: RefCell<Option<Closed>>,
+    /// Out while a turn runs.
+    driver: Cell<Option<Box<LocalDriver>>>,
+    waits: Cell<Vec<Wait>>,
+    closing: Cell<Option<Closed>>,
     /// The runtime was dropped while its driver was lent.
     is_dropped: Cell<bool>,
 }
@@ -42,21 +43,23 @@ impl Seat {
     pub(crate) fn new(driver: LocalDriver, epoch: u64) -> Self {
         Self {
             epoch,
-            driver: RefCell::new(Some(driver)),
-            waits: RefCell::new(Vec::new()),
-            closing: RefCell::new(None),
+            driver: Cell::new(Some(Box::new(driver))),
+            waits: Cell::new(Vec::new()),
+            closing: Cell::new(None),
             is_dropped: Cell::new(false),
         }
     }
 
     /// Calls `wait` around each turn until it is content.
     pub(crate) fn add(&self, wait: Wait) {
-        self.waits.borrow_mut().push(wait);
+        let mut waits = self.waits.take();
+        waits.push(wait);
+        self.waits.set(waits);
     }
 
     /// Asks every task to stop at the next turn; calls `closed` when the last has ended.
     pub(crate) fn close(&self, closed: Closed) {
-        *self.closing.borrow_mut() = Some(closed);
+        self.closing.set(Some(closed));
         self.add(Box::new(|driver| {
             driver.request_shutdown();
             true
@@ -66,65 +69,59 @@ impl Seat {
     /// Drops every task, now or, from within one of them, at the end of the turn. `false`: at the end of the turn.
     pub(crate) fn drop_driver(&self) -> bool {
         self.is_dropped.set(true);
-        let Ok(mut driver) = self.driver.try_borrow_mut() else {
+        let Some(driver) = self.driver.take() else {
             return false;
         };
-        let taken = driver.take();
-        // Lent to nobody while futures are dropped: they may call what they like.
         drop(driver);
-        drop(taken);
         drop(self.waits.take());
         true
     }
 
     /// The counters; `None` while a turn runs.
     pub(crate) fn stats(&self) -> Option<Stats> {
-        let driver = self.driver.try_borrow().ok()?;
-        driver.as_ref().map(LocalDriver::stats)
+        let driver = self.driver.take()?;
+        let stats = driver.stats();
+        self.driver.set(Some(driver));
+        Some(stats)
     }
 
     pub(crate) fn turn(&self) -> Rest {
-        let Some(rest) = self.drive() else {
-            self.drop_driver();
+        let Some(mut driver) = self.driver.take() else {
             return Rest::Gone;
         };
-        let closed = match rest {
-            Ok(turn) => return turn,
-            Err(stats) => (self.closing.take(), stats),
+        // Before the turn, for a body that waits to be started; after it, for one that has ended.
+        self.look(&mut driver);
+        let turn = driver.turn(POLLS_PER_PUMP);
+        self.look(&mut driver);
+        let closed = match self.closing.take() {
+            Some(closed) if driver.is_shut_down() => Some(closed),
+            not_yet => {
+                self.closing.set(not_yet);
+                None
+            }
         };
-        self.drop_driver();
-        if let (Some(closed), stats) = closed {
-            closed(stats);
+        let end = closed.map(|closed| (closed, driver.stats()));
+        self.driver.set(Some(driver));
+        if end.is_some() || self.is_dropped.get() {
+            self.drop_driver();
+            if let Some((closed, stats)) = end {
+                closed(stats);
+            }
+            return Rest::Gone;
         }
-        Rest::Gone
+        match turn {
+            Turn::More => Rest::More,
+            Turn::Idle(until) => {
+                Rest::Idle(until.map(|at| at.as_nanos().saturating_add(self.epoch)))
+            }
+        }
     }
 
     fn look(&self, driver: &mut LocalDriver) {
         // Taken out: who is called may add a wait.
         let mut waits = self.waits.take();
         waits.retain_mut(|wait| !wait(driver));
-        self.waits.borrow_mut().append(&mut waits);
-    }
-
-    /// A turn and the looks around it. `Err`: the last counters of a runtime that is closed; `None`: it was dropped.
-    fn drive(&self) -> Option<Result<Rest, Stats>> {
-        let mut driver = self.driver.borrow_mut();
-        let driver = driver.as_mut()?;
-        // Before the turn, for a body that waits to be started; after it, for one that has ended.
-        self.look(driver);
-        let turn = driver.turn(POLLS_PER_PUMP);
-        self.look(driver);
-        if self.is_dropped.get() {
-            return None;
-        }
-        if self.closing.borrow().is_some() && driver.is_shut_down() {
-            return Some(Err(driver.stats()));
-        }
-        Some(Ok(match turn {
-            Turn::More => Rest::More,
-            Turn::Idle(until) => {
-                Rest::Idle(until.map(|at| at.as_nanos().saturating_add(self.epoch)))
-            }
-        }))
+        waits.append(&mut self.waits.take());
+        self.waits.set(waits);
     }
 }

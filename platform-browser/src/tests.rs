@@ -11,9 +11,11 @@ use std::vec::Vec;
 use asupersync_core::internal::Mutex;
 use asupersync_core::{Error, LocalRegion, Stats};
 
-use crate::host::{script, with_loop};
+use crate::host::script;
 use crate::pace::Hop;
-use crate::{Entry, PageEvent, PageEvents, Runtime, enter, yield_to_host};
+use crate::{Entry, Runtime, enter, yield_to_host};
+#[cfg(feature = "lifecycle")]
+use crate::{PageEvent, PageEvents, host::with_loop};
 
 const MILLISECOND: u64 = 1_000_000;
 
@@ -304,6 +306,7 @@ fn yielding_to_the_host_waits_for_a_macrotask() {
     assert_eq!(notes.take(), ["after", "ended"]);
 }
 
+#[cfg(feature = "lifecycle")]
 #[test]
 fn the_page_tells_when_it_goes_and_comes() {
     let (_runtime, notes) = started(async |region, notes| {

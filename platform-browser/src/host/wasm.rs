@@ -3,6 +3,7 @@
 //! Owns the signatures, and the argument why an instance may keep its loop in a static.
 
 use crate::event_loop::EventLoop;
+#[cfg(feature = "lifecycle")]
 use crate::lifecycle::PageEvent;
 use crate::pace::{Entry, Hop};
 
@@ -77,6 +78,7 @@ extern "C" fn asupersync_pump(entry: u32) {
 
 /// Called by the host: the page is suspended (negative), or goes on after so many milliseconds of wall time.
 // SAFETY: no other function of a module has this name.
+#[cfg(feature = "lifecycle")]
 #[unsafe(no_mangle)]
 extern "C" fn asupersync_lifecycle(gap_ms: f64) {
     let event = match gap_ms {

@@ -66,7 +66,7 @@ const LAYERS: &[(&str, May)] = &[
     ),
     (
         "asupersync-core-min",
-        May::Use(&["asupersync-core", "asupersync-local"]),
+        May::Use(&["asupersync-core", "asupersync-browser"]),
     ),
     (
         "asupersync-ticker",
