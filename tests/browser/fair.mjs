@@ -25,24 +25,37 @@ function waits() {
   return { all, close: () => worker.terminate(), echo };
 }
 
+/** How long each of the rounds took, in milliseconds. */
+async function repeat(wait) {
+  const times = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const began = performance.now();
+    await wait();
+    times.push(performance.now() - began);
+  }
+  return times;
+}
+
+function percentiles(times) {
+  times.sort((a, b) => a - b);
+  return `p50 ${times[ROUNDS >> 1].toFixed(1)} ms, max ${times[ROUNDS - 1].toFixed(1)} ms`;
+}
+
 export async function run(print) {
   const module = await WebAssembly.compileStreaming(fetch("/modules/kit"));
   const { exports: app } = await instantiate(module, print);
   const { all, close, echo } = waits();
   // The worker is there before its time counts.
   await echo();
+  const idle = new Map();
+  for (const [name, wait] of Object.entries(all)) {
+    idle.set(name, percentiles(await repeat(wait)));
+  }
   app.start_spin();
   const results = await Promise.all(Object.entries(all).map(async ([name, wait]) => {
-    const times = [];
     const before = app.polls();
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const began = performance.now();
-      await wait();
-      times.push(performance.now() - began);
-    }
-    times.sort((a, b) => a - b);
-    const [half, most] = [times[ROUNDS >> 1], times[ROUNDS - 1]].map((time) => time.toFixed(1));
-    print(`${name}: ${ROUNDS} times; waits p50 ${half} ms, max ${most} ms`);
+    const busy = percentiles(await repeat(wait));
+    print(`${name}: ${ROUNDS} times; waits ${busy}; in an idle page ${idle.get(name)}`);
     // The task, too, goes on meanwhile.
     return { name, polls: app.polls() - before };
   }));
