@@ -1,9 +1,22 @@
-//! The work that both sides do: a future that knows nothing of who polls it.
+//! The work that both sides do: futures that know nothing of who polls them.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
+
+/// Wakes itself `times` times.
+pub fn self_wake(times: u32) -> impl Future<Output = ()> {
+    let mut left = times;
+    poll_fn(move |task| {
+        if left == 0 {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+}
 
 /// What two tasks hand to each other.
 #[derive(Default)]

@@ -4,9 +4,11 @@ import { connect } from "../../platform-browser/js/host.mjs";
 
 const ROUNDS = 15;
 const WARM_UP = 3;
-/** The work; how often; the most that ours may take of the peer's time. */
+/** The work; how often; the most that ours may take of the peer's time, where there is a bar. */
 const WORK = [
   { name: "self-wake", run: "run_self_wake", times: 200_000, peerTimes: 20_000, bar: 0.03 },
+  // A cancellation point as well; the peer has none, and no yield, so it wakes itself.
+  { name: "(yield_now)", run: "run_yield", peerRun: "run_self_wake", times: 200_000, peerTimes: 20_000 },
   { name: "ping-pong of two tasks", run: "run_ping_pong", times: 100_000, peerTimes: 10_000, bar: 0.05 },
   { name: "spawn 100k trivial tasks", run: "run_spawn", times: 100_000, peerTimes: 100_000, bar: 1.0 },
 ];
@@ -44,11 +46,11 @@ const middle = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 
 export async function run(print) {
   const [us, them] = [await ours(), await peer()];
   let missed = 0;
-  for (const { name, run, times, peerTimes, bar } of WORK) {
+  for (const { name, run, peerRun = run, times, peerTimes, bar } of WORK) {
     const [mine, theirs, ratios] = [[], [], []];
     for (let round = -WARM_UP; round < ROUNDS; round += 1) {
       const ns = await measure(us, run, times);
-      const peerNs = await measure(them, run, peerTimes);
+      const peerNs = await measure(them, peerRun, peerTimes);
       // A macrotask between rounds, so that none inherits the slice of another.
       await new Promise((resolve) => setTimeout(resolve));
       if (round >= 0) {
@@ -59,10 +61,11 @@ export async function run(print) {
     }
     const [own, other, ratio] = [mine, theirs, ratios].map(middle);
     missed += ratio > bar ? 1 : 0;
+    const verdict = bar === undefined ? "no bar" : `bar ${bar} ${ratio > bar ? "missed" : "met"}`;
     print(
       `${name}: ${own.toFixed(1)} ns (best ${Math.min(...mine).toFixed(1)}); wasm-bindgen-futures ${other.toFixed(1)} ns ` +
-        `(best ${Math.min(...theirs).toFixed(1)}); ratio ${ratio.toFixed(3)}, bar ${bar} ${ratio > bar ? "missed" : "met"}`,
+        `(best ${Math.min(...theirs).toFixed(1)}); ratio ${ratio.toFixed(3)}, ${verdict}`,
     );
   }
-  return { passed: true, summary: `${WORK.length - missed} of ${WORK.length} bars met` };
+  return { passed: true, summary: `${missed} bars missed` };
 }

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use asupersync_browser::{Entry, Runtime, enter};
 use asupersync_core::{Error, LocalRegion};
 
-use work::{Baton, player};
+use work::{Baton, player, self_wake};
 
 // SAFETY: the host's `done` has this signature.
 #[link(wasm_import_module = "bench")]
@@ -42,10 +42,23 @@ where
     });
 }
 
-/// One task that wakes itself, by the runtime's own yield.
+/// One task that wakes itself.
 // SAFETY: the module links no other function of this name.
 #[unsafe(no_mangle)]
 extern "C" fn run_self_wake(times: u32) {
+    run(async move |region: &LocalRegion| {
+        let task = region.spawn_local(async move |_cx| {
+            self_wake(times).await;
+            Ok(times)
+        })?;
+        task.join(region).await
+    });
+}
+
+/// One task that yields, which is a cancellation point as well.
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+extern "C" fn run_yield(times: u32) {
     run(async move |region: &LocalRegion| {
         let task = region.spawn_local(async move |cx| {
             for _ in 0..times {

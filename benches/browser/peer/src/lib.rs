@@ -6,14 +6,13 @@
 mod work;
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::rc::Rc;
-use std::task::Poll;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 
-use work::{Baton, player};
+use work::{Baton, player, self_wake};
 
 #[wasm_bindgen]
 extern "C" {
@@ -32,19 +31,6 @@ fn spawn_counted(left: &Rc<Cell<u32>>, count: u32, task: impl Future<Output = ()
             done(count);
         }
     });
-}
-
-/// Wakes itself `times` times: it has no yield of its own.
-fn self_wake(times: u32) -> impl Future<Output = ()> {
-    let mut left = times;
-    poll_fn(move |task| {
-        if left == 0 {
-            return Poll::Ready(());
-        }
-        left -= 1;
-        task.waker().wake_by_ref();
-        Poll::Pending
-    })
 }
 
 /// One task that wakes itself.
