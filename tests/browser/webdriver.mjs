@@ -14,6 +14,9 @@ const START_MS = 60_000;
 /** How long an answer may take: a page that never gives control back blocks its driver. */
 const ANSWER_MS = 30_000;
 
+/** How long processes have between being asked and being ended. */
+const END_MS = 1_000;
+
 /** The driver's command line and what it is asked for, per engine. `profile` is a fresh folder. */
 const ENGINES = {
   chromium: {
@@ -96,13 +99,22 @@ export async function launch(name) {
   });
   // Only whoever waits for it meanwhile is told.
   failed.catch(() => {});
-  const end = () => {
-    try {
-      process.kill(-driver.pid);
-    } catch {
-      // It has ended by itself.
+  const end = async () => {
+    // First so that each may take its files and its screen away, then for whoever hangs.
+    for (const signal of ["SIGTERM", "SIGKILL"]) {
+      try {
+        process.kill(-driver.pid, signal);
+      } catch {
+        // All have ended.
+        break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, END_MS));
     }
-    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    try {
+      rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    } catch (error) {
+      console.log(`${name}: its folder stays: ${error.message}`);
+    }
   };
   try {
     const wire = new Wire(`http://127.0.0.1:${port}`);
@@ -111,7 +123,7 @@ export async function launch(name) {
     const { sessionId, capabilities } = await wire.send("POST", "/session", { capabilities: { alwaysMatch } });
     return new Browser(wire, `/session/${sessionId}`, capabilities, end);
   } catch (error) {
-    end();
+    await end();
     throw error;
   }
 }
@@ -139,7 +151,7 @@ class Browser {
   async close() {
     // A browser that does not answer any more is ended with its driver.
     await this.wire.send("DELETE", this.session).catch(() => {});
-    this.end();
+    await this.end();
   }
 }
 
