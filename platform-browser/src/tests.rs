@@ -109,6 +109,7 @@ fn what_is_spawned_from_outside_runs_after_one_microtask() {
     assert_eq!(hops(), []);
 }
 
+// proves: R-SCH-3
 #[test]
 fn a_task_without_end_leaves_the_host_its_turn() {
     let polls = Rc::new(RefCell::new(0));
@@ -222,6 +223,7 @@ fn what_the_host_cannot_count_to_is_waited_for_in_parts() {
     assert_eq!(notes.take(), ["ended"]);
 }
 
+// proves: R-CAN-7
 #[test]
 fn shutting_down_waits_for_clean_up_and_takes_the_timer_back() {
     let (runtime, notes) = started(async |region, notes| {
