@@ -5,7 +5,8 @@
  * A host for one instance of a module that uses asupersync-browser.
  *
  * `trapped` is called once, with the error, when the module has panicked: from then on nobody is let in.
- * Pass `imports` as the import `asupersync`, then `attach` the exports of the instance, then call what the app exports.
+ * Pass `imports` as the import `asupersync`, then `attach` the exports of the instance, then call what the app exports:
+ * by `enter(name, ...values)`, so that a panic in it is told as well.
  */
 export function connect(trapped = globalThis.reportError ?? console.error) {
   let exports;
@@ -16,33 +17,34 @@ export function connect(trapped = globalThis.reportError ?? console.error) {
   const settled = Promise.resolve();
   const isNative = Function.prototype.toString.call(then).includes("[native code]");
 
-  const close = (error) => {
-    exports = undefined;
-    clearTimeout(timer);
-    ports?.port1.close();
-    trapped(error);
-  };
-  const enter = (name, argument) => {
+  let isInside = false;
+  const enter = (name, ...values) => {
+    const isNested = isInside;
+    isInside = true;
     try {
-      exports?.[name](argument);
+      return exports?.[name](...values);
     } catch (error) {
-      close(error);
+      if (exports) {
+        exports = undefined;
+        clearTimeout(timer);
+        ports?.port1.close();
+        trapped(error);
+      }
+      // The module called out and was entered again: its frames below end as well.
+      if (isNested) {
+        throw error;
+      }
+    } finally {
+      isInside = isNested;
     }
   };
-  const pump = (entry) => {
-    try {
-      exports?.asupersync_pump(entry);
-    } catch (error) {
-      close(error);
-    }
-  };
+  const pump = (entry) => enter("asupersync_pump", entry);
   const microtask = () => pump(0);
   const macrotask = () => {
     // Node ends when nothing else is awaited; a page has no such thing.
     ports.port1.unref?.();
     pump(1);
   };
-  const fire = () => pump(2);
 
   return {
     imports: {
@@ -62,7 +64,7 @@ export function connect(trapped = globalThis.reportError ?? console.error) {
       },
       alarm(milliseconds) {
         clearTimeout(timer);
-        timer = milliseconds < 0 ? undefined : setTimeout(fire, milliseconds);
+        timer = milliseconds < 0 ? undefined : setTimeout(pump, milliseconds, 2);
       },
       random: () => crypto.getRandomValues(new Uint32Array(1))[0],
     },
@@ -70,6 +72,5 @@ export function connect(trapped = globalThis.reportError ?? console.error) {
       exports = attached;
     },
     enter,
-    close,
   };
 }

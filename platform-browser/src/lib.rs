@@ -26,7 +26,7 @@
 //! const host = connect();
 //! const { instance } = await WebAssembly.instantiateStreaming(fetch("app.wasm"), { asupersync: host.imports });
 //! host.attach(instance.exports);
-//! instance.exports.start();
+//! host.enter("start");
 //! ```
 //!
 //! # How it is scheduled
@@ -41,6 +41,8 @@
 //!
 //! # Common issues
 //! - *Nothing runs*: [`Runtime`] was dropped at the end of the export; see [`Runtime::leave_running`].
+//! - *The first poll is late*: an export that did not [`enter`] is taken for a microtask of a slice long over, and its work waits
+//!   for a macrotask.
 //! - *`asupersync_pump` is missing*: the module was linked without this crate in use.
 //!
 //! Empty on other targets, but for the tests, which bring a host of their own.

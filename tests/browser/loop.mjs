@@ -42,13 +42,35 @@ const CASES = {
     expect(found, ["starts", "returned", "200 microtasks", "yielded to the host", "slept", "ended"], "the order");
   },
 
+  async "a then that was replaced is left alone"(notes) {
+    const { then } = Promise.prototype;
+    const { queueMicrotask } = globalThis;
+    let queued = 0;
+    try {
+      Promise.prototype.then = function (...values) {
+        return then.apply(this, values);
+      };
+      globalThis.queueMicrotask = (call) => {
+        queued += 1;
+        queueMicrotask(call);
+      };
+      const { exports } = await instantiate(module, (text) => notes.push(text));
+      exports.start_order();
+      await notes.until("ended");
+    } finally {
+      Promise.prototype.then = then;
+      globalThis.queueMicrotask = queueMicrotask;
+    }
+    expect(queued > 0, true, "microtasks are asked for by queueMicrotask");
+  },
+
   async "an export that enters has done its work when it returns"(notes, app) {
     app.start_listen();
     await new Promise((resolve) => setTimeout(resolve, 5));
     notes.push("before");
     app.poke();
     notes.push("after");
-    expect(notes.take(), ["before", "poked", "after"], "the order");
+    expect(notes.take(), ["before", "poked", "goes on", "after"], "the order");
   },
 
   async "a panic ends the instance, once, and is told"(notes, app) {
@@ -60,6 +82,21 @@ const CASES = {
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(notes.filter((note) => note.startsWith("told")).length, 1, "told once");
     expect(notes.includes("ended"), false, "nobody is let in");
+  },
+
+  async "a panic below a call of the module ends what called"(notes) {
+    let app;
+    const print = (text) => {
+      notes.push(text.startsWith("PANIC") ? "panic" : text);
+      if (text === "poked") {
+        app.host.enter("panic_now");
+      }
+    };
+    app = await instantiate(module, print, () => notes.push("told"));
+    app.host.enter("start_listen");
+    app.host.enter("poke");
+    app.host.enter("poke");
+    expect(notes.take(), ["poked", "panic", "told"], "nothing goes on");
   },
 };
 

@@ -63,6 +63,7 @@ async fn listen(region: &LocalRegion, poked: Arc<Notify>) -> Result<(), Error> {
     loop {
         poked.notified(region).await?;
         say("poked");
+        say("goes on");
     }
 }
 
@@ -103,6 +104,11 @@ export! {
     /// Pokes it; what that leads to has happened on return.
     fn poke() {
         enter(Entry::Event, || POKED.with(|poked| poked.notify_one()));
+    }
+
+    /// Panics.
+    fn panic_now() {
+        panic!("on purpose");
     }
 
     /// Starts a task that says what happens to the page.
