@@ -3,6 +3,7 @@
 //! One file per command. What they run is data: the tools are a table in `tools`, the steps of the suite a
 //! table in `steps`, the rules of the matrix a table in `matrix::ids`.
 
+mod browser;
 mod demo;
 mod forward;
 mod matrix;
@@ -53,6 +54,8 @@ enum Command {
     Qemu(qemu::Args),
     /// Run the conformance kit and the golden traces in wasm, under node
     Wasm,
+    /// Run the conformance kit, the golden traces and the tests of the event loop in real browsers
+    Browser(browser::Args),
     /// Measure what is downloaded or flashed, and hold it to its limits
     Sizes(sizes::Args),
     /// Check that the no_std crates build for wasm32 and Cortex-M
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Sizes(args) => sizes::run(&args),
         Command::Qemu(args) => qemu::run(&args),
         Command::Wasm => wasm::run(),
+        Command::Browser(args) => browser::run(&args),
         Command::Targets => targets::run(),
         Command::Matrix(args) => matrix::run(&args),
         Command::Tidy => tidy::run(),

@@ -41,9 +41,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// Installs every missing tool up to this need and returns how many there were.
 pub fn ensure(most: Need) -> Result<usize> {
+    ensure_those(|tool| tool.need <= most)
+}
+
+/// Installs one tool, if it is missing.
+pub fn ensure_tool(name: &str) -> Result<usize> {
+    ensure_those(|tool| tool.name == name)
+}
+
+fn ensure_those(is_needed: impl Fn(&Tool) -> bool) -> Result<usize> {
     let missing: Vec<&Tool> = TOOLS
         .iter()
-        .filter(|tool| tool.need <= most && !tool.is_present())
+        .filter(|tool| is_needed(tool) && !tool.is_present())
         .collect();
     if missing.is_empty() {
         return Ok(0);

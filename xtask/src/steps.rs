@@ -157,6 +157,14 @@ pub const STEPS: &[Step] = &[
         tool: None,
     },
     Step {
+        name: "browser",
+        proves: "the kit passes in Chromium, Firefox and WebKit, window and worker, golden traces to the byte; pages stay responsive",
+        kind: Kind::Check,
+        env: &[],
+        words: &["cargo", "xtask", "browser"],
+        tool: None,
+    },
+    Step {
         name: "qemu",
         proves: "the port passes the kit, takes bad input and leaves the golden traces on Cortex-M3",
         kind: Kind::Check,

@@ -24,6 +24,8 @@ pub enum Install {
     Apt(&'static [&'static str]),
     /// A binary crate, built from source with its own lock file.
     Cargo(&'static str),
+    /// The same with what the registry has: its lock file may name versions that a mirror lacks.
+    CargoUnlocked(&'static str),
     /// A script of this repository.
     Script(&'static [&'static str]),
 }
@@ -125,6 +127,45 @@ pub const TOOLS: &[Tool] = &[
         install: Install::Apt(&["python3-websockets"]),
     },
     Tool {
+        name: "chromium",
+        why: "one of the three engines that the browser edition is tested in",
+        need: Need::Test,
+        check: &["sh", "-c", "command -v chromium && chromedriver --version"],
+        install: Install::Apt(&["chromium", "chromium-driver"]),
+    },
+    Tool {
+        name: "firefox",
+        why: "the second engine",
+        need: Need::Test,
+        check: &["sh", "-c", "command -v firefox-esr"],
+        install: Install::Apt(&["firefox-esr"]),
+    },
+    Tool {
+        name: "geckodriver",
+        why: "drives Firefox; Debian has no package of it",
+        need: Need::Test,
+        check: &["geckodriver", "--version"],
+        install: Install::Cargo("geckodriver@0.37.1"),
+    },
+    Tool {
+        name: "webkit",
+        why: "the third engine, on a screen of its own",
+        need: Need::Test,
+        check: &[
+            "sh",
+            "-c",
+            "command -v WebKitWebDriver && command -v xvfb-run && command -v xauth && command -v dbus-run-session",
+        ],
+        install: Install::Apt(&["webkit2gtk-driver", "xvfb", "xauth", "dbus"]),
+    },
+    Tool {
+        name: "wasm-bindgen",
+        why: "binds the peer of the browser bench; nothing that ships needs it",
+        need: Need::Extra,
+        check: &["sh", "-c", "wasm-bindgen --version | grep -q 0.2.130"],
+        install: Install::CargoUnlocked("wasm-bindgen-cli@0.2.130"),
+    },
+    Tool {
         name: "cargo-deny",
         why: "checks licences and sources of the dependencies; `tidy` covers the hard bans without it",
         need: Need::Extra,
@@ -151,6 +192,7 @@ impl Tool {
             Install::Rustup(component) => vec![vec!["rustup", "component", "add", component]],
             Install::Script(words) => vec![words.to_vec()],
             Install::Cargo(name) => vec![vec!["cargo", "install", "--locked", name]],
+            Install::CargoUnlocked(name) => vec![vec!["cargo", "install", name]],
             Install::Apt(packages) => {
                 let sudo: &[&str] = if is_root() { &[] } else { &["sudo"] };
                 let update = [sudo, &["apt-get", "update"]].concat();

@@ -1,29 +1,32 @@
-//! The conformance kit and the golden traces as a wasm module: plain exports, one import, no binding.
+//! The conformance kit and the golden traces as a wasm module: plain exports and imports, no binding.
 //!
-//! Owns three suites for the host: the kit on the local executor with virtual time, the golden traces, and
-//! their negative controls. The host (`run.mjs`) runs them case by case, since a panic ends the instance, counts, and
-//! makes the exit code. Empty on other targets.
+//! Owns the suites for the host: the kit on the local executor with virtual time, the kit on the host's own event loop in
+//! virtual and in real time, the golden traces, and their negative controls. The host (`suites.mjs`, under node or in a browser) runs
+//! them case by case, since a panic ends the instance, and counts. Empty on other targets.
 
 #![cfg(target_arch = "wasm32")]
 
+mod event_loop;
 #[path = "../export.rs"]
 mod export;
-#[path = "../one_thread.rs"]
-mod one_thread;
+mod page;
 
 use asupersync_conformance::demo::column::Column;
 use asupersync_conformance::demo::lab::in_lab;
 use asupersync_conformance::demo::run::Input;
 use asupersync_conformance::golden::{self, Control};
 use asupersync_conformance::hosts::LocalHarness;
-use asupersync_conformance::{Harness, Scenario, run_all, scenarios};
+use asupersync_conformance::{Harness, Need, Scenario, run_all, scenarios};
 use export::export;
+use page::Clock;
 
 // SAFETY: the host's `print` has this signature, and reads the memory only during the call.
 #[link(wasm_import_module = "host")]
 unsafe extern "C" {
     /// Shows lines to a person.
     safe fn print(text: *const u8, len: usize);
+    /// A case that was started has ended.
+    safe fn ended(verdict: u32);
 }
 
 fn say(text: &str) {
@@ -36,6 +39,7 @@ const ORDERS: &str = include_str!("../../../data/flights-airport.csv");
 const PASSED: u32 = 0;
 const FAILED: u32 = 1;
 const SKIPPED: u32 = 2;
+const STARTED: u32 = 3;
 
 /// Shows a result; gives its number.
 fn judge(result: Result<String, String>) -> u32 {
@@ -49,6 +53,37 @@ fn judge(result: Result<String, String>) -> u32 {
             FAILED
         }
     }
+}
+
+/// Whether a scenario can run where this is offered; shows what it needs, if not.
+fn runs(scenario: &Scenario, offers: impl Fn(Need) -> bool) -> bool {
+    let can = scenario.needs.iter().all(|need| offers(*need));
+    if !can {
+        say(&format!(
+            "skipped {}, which needs {:?}",
+            scenario.name, scenario.needs
+        ));
+    }
+    can
+}
+
+fn on_the_page(index: u32, clock: Clock) -> u32 {
+    let scenario = scenarios::catalogue()[index as usize];
+    if !runs(&scenario, |need| page::offers(need, clock)) {
+        return SKIPPED;
+    }
+    page::start(scenario, clock, move |wrong| {
+        ended(verdict(&scenario, wrong))
+    });
+    STARTED
+}
+
+/// Shows how a scenario went; gives its number.
+fn verdict(scenario: &Scenario, wrong: Vec<String>) -> u32 {
+    judge(match wrong.is_empty() {
+        true => Ok(scenario.name.into()),
+        false => Err(format!("{}: {}", scenario.name, wrong.join("; "))),
+    })
 }
 
 /// Shows what was asked for, or why it cannot be.
@@ -82,15 +117,21 @@ export! {
     fn kit_run(index: u32) -> u32 {
         let scenario = scenarios::catalogue()[index as usize];
         let mut harness = LocalHarness::default();
-        if !scenario.needs.iter().all(|need| harness.offers(*need)) {
-            say(&format!("skipped {}, which needs {:?}", scenario.name, scenario.needs));
+        if !runs(&scenario, |need| harness.offers(need)) {
             return SKIPPED;
         }
         let failed = run_all(&mut harness, &[scenario]).failed;
-        judge(match failed.first() {
-            None => Ok(scenario.name.into()),
-            Some((name, wrong)) => Err(format!("{name}: {}", wrong.join("; "))),
-        })
+        verdict(&scenario, failed.into_iter().flat_map(|(_, wrong)| wrong).collect())
+    }
+
+    /// Starts one scenario of the kit on the host's event loop. 3: `ended` tells how it went.
+    fn page_start(index: u32) -> u32 {
+        on_the_page(index, Clock::Real)
+    }
+
+    /// The same, where the host's clock is virtual.
+    fn page_start_virtual(index: u32) -> u32 {
+        on_the_page(index, Clock::Virtual)
     }
 
     /// How many scenarios have golden traces.

@@ -93,6 +93,16 @@ const CLOSURES: &[Closure] = &[
         banned: HOST_CRATES,
     },
     Closure {
+        name: "the browser platform",
+        args: &[
+            "-p",
+            "asupersync-browser",
+            "--target",
+            "wasm32-unknown-unknown",
+        ],
+        banned: &["tokio", "libc", "wasm-bindgen", "js-sys", "web-sys"],
+    },
+    Closure {
         name: "the guest on bare metal",
         args: &[
             "-p",

@@ -48,6 +48,10 @@ const LAYERS: &[(&str, May)] = &[
         May::Use(&["asupersync-core", "asupersync-local"]),
     ),
     (
+        "asupersync-browser",
+        May::Use(&["asupersync-core", "asupersync-local"]),
+    ),
+    (
         "asupersync-sim",
         May::Use(&["asupersync-core", "asupersync-local"]),
     ),
@@ -62,12 +66,18 @@ const LAYERS: &[(&str, May)] = &[
     ),
     (
         "asupersync-core-min",
-        May::Use(&["asupersync-core", "asupersync-local"]),
+        May::Use(&["asupersync-core", "asupersync-browser"]),
+    ),
+    (
+        "asupersync-ticker",
+        May::Use(&["asupersync-core", "asupersync-browser"]),
     ),
     ("asupersync-conformance", May::UseAll),
     ("asupersync-conformance-wasm", May::UseAll),
     ("asupersync-loom-tests", May::UseAll),
     ("asupersync-benches", May::UseAll),
+    ("asupersync-bench-browser", May::UseAll),
+    ("asupersync-bench-browser-peer", May::Use(&[])),
     // The commands must build while a library does not.
     ("xtask", May::Use(&[])),
 ];

@@ -1,4 +1,4 @@
-//! The smallest module that runs the core in wasm: one region, two tasks, cancel; raw imports, no binding.
+//! The smallest module that runs on the browser platform: one region, two tasks, cancel; raw imports, no binding.
 //!
 //! Owns a program that really runs (`core-min.mjs` drives it and looks at the result), so that its size says what a
 //! user pays for. Empty on other targets.
@@ -13,27 +13,24 @@ extern crate alloc;
 #[path = "../../export.rs"]
 mod export;
 mod host;
-#[path = "../../one_thread.rs"]
-mod one_thread;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
+use asupersync_browser::{Entry, Runtime, enter};
 use asupersync_core::{
     Cancelled, ChildEnded, Cx, Error, Region, RegionOptions, SpawnError, Task, TaskError, TimeError,
 };
-use asupersync_local::{LocalDriver, Turn};
 use export::export;
-use host::Host;
 
 /// How many tasks the runtime admits.
 const CAPACITY: usize = 16;
 
 /// A runtime, and the task that holds the region.
 pub struct Program {
-    driver: LocalDriver,
+    runtime: Runtime,
     main: Task<(), Error>,
     counts: Arc<Counts>,
 }
@@ -118,10 +115,10 @@ export! {
         if !host::has_heap() {
             return None;
         }
-        let driver = LocalDriver::new(Arc::new(Host), CAPACITY);
+        let runtime = Runtime::new(CAPACITY);
         let counts = Arc::new(Counts::default());
         let inside = Arc::clone(&counts);
-        let main = driver.spawner().spawn(async move |cx| {
+        let main = runtime.spawner().spawn(async move |cx| {
             let region = async |region: &Region<Stop>| {
                 let (ticker, sleeper) = (Arc::clone(&inside), Arc::clone(&inside));
                 region.spawn(move |cx| tick(cx, ticker))?;
@@ -132,25 +129,17 @@ export! {
             let _ended = cx.region_of(RegionOptions::new(), region).await;
             Ok(())
         });
-        Some(Box::new(Program { driver, main: main.ok()?, counts }))
-    }
-
-    /// Polls at most `polls` tasks. 0: there is more to do now; else when the next timer is due, in nanoseconds.
-    fn turn(program: &mut Program, polls: u32) -> u64 {
-        match program.driver.turn(polls) {
-            Turn::More => 0,
-            Turn::Idle(until) => until.map_or(u64::MAX, |at| at.as_nanos()),
-        }
+        Some(Box::new(Program { runtime, main: main.ok()?, counts }))
     }
 
     /// Asks the task, hence its region and everything inside, to stop.
     fn cancel(program: &Program) {
-        program.main.cancel("the page closes");
+        enter(Entry::Event, || program.main.cancel("the page closes"));
     }
 
     /// How many tasks live.
     fn live(program: &Program) -> u32 {
-        program.driver.stats().live as u32
+        program.runtime.stats().map_or(0, |stats| stats.live as u32)
     }
 
     /// How often the first of the two tasks has slept.

@@ -1,0 +1,71 @@
+//! asupersync in the browser: a [`Runtime`] on the event loop of a page, of a worker, or of node.
+//!
+//! Owns the pump and its pace, the one timer, the guard against re-entry and the page's lifecycle. It brings four raw
+//! imports and two raw exports, whose other side is `js/host.mjs`; no wasm-bindgen, no formatting, no DOM. Fetch,
+//! sockets and the surface for TypeScript stand above it.
+//!
+//! ```ignore
+//! #[unsafe(no_mangle)]
+//! extern "C" fn start() {
+//!     let runtime = Runtime::new(64);
+//!     runtime.start(
+//!         async |region: &LocalRegion| {
+//!             region.sleep(Duration::from_secs(1)).await?;
+//!             draw();
+//!             Ok(())
+//!         },
+//!         |_ended: Result<(), Error>| (),
+//!     );
+//!     runtime.leave_running();
+//! }
+//! ```
+//!
+//! ```js
+//! import { connect } from "./host.mjs";
+//!
+//! const host = connect();
+//! const { instance } = await WebAssembly.instantiateStreaming(fetch("app.wasm"), { asupersync: host.imports });
+//! host.attach(instance.exports);
+//! host.enter("start");
+//! ```
+//!
+//! # How it is scheduled
+//! - A pump polls at most 64 times, then asks for another as a microtask: a saved `Promise.resolve().then`.
+//! - After 5 ms, or 1,024 pumps, without a macrotask it asks for one: a message on a channel of its own. So timers, frames,
+//!   messages and input have their turn, whatever the tasks do; a single poll that takes long still blocks the page.
+//! - What JavaScript calls enters by [`enter`]: what that made runnable runs before it returns.
+//! - All deadlines share one `setTimeout`.
+//!
+//! # Panics
+//! Where a panic aborts, the trap leaves through `js/host.mjs`, which lets nobody in any more and tells the page.
+//!
+//! # Common issues
+//! - *Nothing runs*: [`Runtime`] was dropped at the end of the export; see [`Runtime::leave_running`].
+//! - *The first poll is late*: an export that did not [`enter`] is taken for a microtask of a slice long over, and its work waits
+//!   for a macrotask.
+//! - *`asupersync_pump` is missing*: the module was linked without this crate in use.
+//!
+//! Empty on other targets, but for the tests, which bring a host of their own.
+
+#![no_std]
+#![cfg(any(target_arch = "wasm32", test))]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod event_loop;
+mod host;
+#[cfg(feature = "lifecycle")]
+mod lifecycle;
+mod pace;
+mod platform;
+mod runtime;
+mod seat;
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "lifecycle")]
+pub use lifecycle::{PageEvent, PageEvents};
+pub use pace::Entry;
+pub use runtime::{Options, Runtime, enter, yield_to_host};

@@ -1,0 +1,3 @@
+// A worker that answers.
+
+onmessage = ({ data }) => postMessage(data);
