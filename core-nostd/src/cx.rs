@@ -550,7 +550,7 @@ impl<E: TaskError> Cx<E> {
     }
 }
 
-/// A [`Cx`] on the driving thread: regions opened through it admit children that are not `Send`.
+/// A [`Cx`] of a task that stays on its thread: regions opened through it admit children that are not `Send`.
 ///
 /// Proof of where it is: it is not `Send` itself.
 pub struct LocalCx<E: TaskError = Error> {

@@ -82,6 +82,13 @@ pub enum Diagnostic {
         /// What the host said.
         reason: String,
     },
+    /// A panic came out of a driver outside any task, and it drives on.
+    DriverPanicked {
+        /// The number of its worker.
+        driver: usize,
+        /// What it panicked with.
+        payload: PanicPayload,
+    },
     /// A waker that is not ours panicked when the kernel called it.
     WakerPanicked {
         /// What it said.
@@ -179,6 +186,11 @@ impl fmt::Display for Diagnostic {
                 f,
                 "nobody looks for tasks that do not yield, since the host refused the thread: {reason}; raise the \
                  limit of processes, or leave stall_after away"
+            ),
+            Self::DriverPanicked { driver, payload } => write!(
+                f,
+                "a panic came out of driver {driver}, and of no task: {payload}; it drives on, but what a waker, a trace \
+                 sink or the platform's report was to do then may be undone"
             ),
             Self::WakerPanicked { payload } => write!(
                 f,

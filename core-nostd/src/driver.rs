@@ -1,7 +1,7 @@
 //! `Driver`: the half of a runtime that polls. An executor's loop is built around it.
 //!
 //! Owns the root region, and is the proof of being on the driving thread: it is neither `Send` nor
-//! `Sync`, and the only one that polls or drops futures. It has no queue and no loop: those make
+//! `Sync`, and with its [`Worker`]s the only one that polls or drops futures. It has no queue and no loop: those make
 //! an executor (see `executors/local`).
 
 use alloc::sync::Arc;
@@ -112,7 +112,8 @@ impl fmt::Debug for WorkerSeat {
 /// Polls tasks of a [`Driver`]'s runtime on another thread: those that may move, and those that live there.
 ///
 /// Dropping it drops the latter; what else is queued is the executor's, and what waits the driver's. The driver
-/// outlives it. One that is never dropped keeps what lives there for ever, since nobody else may drop that.
+/// outlives it, and nobody spawns pinned tasks while a worker leaves: one that is half-way would wait for it for ever.
+/// One that is never dropped keeps what lives there for ever, since nobody else may drop that.
 pub struct Worker {
     seat: WorkerSeat,
     _not_send: PhantomData<*const ()>,
@@ -126,19 +127,24 @@ impl Worker {
     #[inline]
     pub fn run(&mut self, task: Runnable) -> Result<Ran, ForeignTask> {
         let WorkerSeat { kernel, number } = &self.seat;
-        if task.is_of(kernel) && task.home().is_none_or(|home| home == *number) {
+        // The worker that the task itself names, so that no count of an executor's decides who polls what may not move.
+        let is_own = !task.is_pinned() || task.worker() == Some(*number);
+        if task.is_of(kernel) && is_own {
             Ok(run::dispatch(task, kernel))
         } else {
             Err(ForeignTask(task))
         }
     }
 
-    /// A panic came out of one of these calls: a waker of the program's own, dropped or called where nobody guards.
-    /// It is reported, and does what [`Config::panic_policy`] says.
+    /// A panic came out of one of these calls: a waker of the program's own, a trace sink or the platform's report, where
+    /// nobody guards. It is reported, and does what [`Config::panic_policy`] says.
     pub fn panicked(&self, payload: PanicPayload) {
         let kernel = &self.seat.kernel;
         kernel.panicked(&payload);
-        kernel.report(&Diagnostic::WakerPanicked { payload });
+        kernel.report(&Diagnostic::DriverPanicked {
+            driver: self.seat.number,
+            payload,
+        });
     }
 
     /// See [`Driver::fire_timers`].
@@ -171,7 +177,8 @@ impl fmt::Display for ForeignTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "task {} belongs to another runtime, or may not leave its driver's thread; give it to the driver whose executor queued it",
+            "task {} belongs to another runtime, or may not leave its driver's thread; give it to the driver whose executor queued it, \
+             of several to the one that Runnable::home names",
             self.0.path()
         )
     }
@@ -215,7 +222,7 @@ impl Driver {
     /// [`ForeignTask`] gives back a task of another runtime, or one that lives on a worker's thread.
     #[inline]
     pub fn run(&mut self, task: Runnable) -> Result<Ran, ForeignTask> {
-        if task.is_of(&self.kernel) && !task.is_of_worker() {
+        if task.is_of(&self.kernel) && task.worker().is_none() {
             Ok(run::dispatch(task, &self.kernel))
         } else {
             Err(ForeignTask(task))
@@ -255,6 +262,7 @@ impl Driver {
             self.kernel.drivers()
         );
         self.workers.set(number + 1);
+        self.kernel.homes.open(number);
         WorkerSeat {
             kernel: Arc::clone(&self.kernel),
             number,

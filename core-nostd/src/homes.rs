@@ -20,8 +20,8 @@ pub(crate) struct Homes(Box<[Mutex<Home>]>);
 #[derive(Default)]
 struct Home {
     tasks: Vec<TaskRef>,
-    /// Its worker has left: nobody would poll what came now.
-    is_closed: bool,
+    /// Its worker is there: it polls what comes, and drops it when it leaves.
+    is_open: bool,
 }
 
 /// Where a task lives that may not leave a worker's thread; part of its cold data.
@@ -67,13 +67,20 @@ impl Homes {
         Self((0..workers).map(|_| Mutex::new(Home::default())).collect())
     }
 
+    /// The worker of this number is there.
+    pub(crate) fn open(&self, home: usize) {
+        if let Some(home) = self.0.get(home) {
+            home.lock().is_open = true;
+        }
+    }
+
     /// The worker with the fewest tasks, the first of several. `None`: there is no worker, only the driver's own thread.
     pub(crate) fn least_used(&self) -> Option<usize> {
         let counted = self.0.iter().enumerate();
         counted
-            .map(|(number, home)| {
+            .filter_map(|(number, home)| {
                 let home = home.lock();
-                ((home.is_closed, home.tasks.len()), number)
+                home.is_open.then_some((home.tasks.len(), number))
             })
             .min()
             .map(|(_, number)| number)
@@ -86,7 +93,7 @@ impl Homes {
             return false;
         };
         let mut home = home.lock();
-        if home.is_closed || home.tasks.try_reserve(1).is_err() {
+        if !home.is_open || home.tasks.try_reserve(1).is_err() {
             return false;
         }
         residence.place.store(home.tasks.len(), Ordering::Relaxed);
@@ -94,15 +101,15 @@ impl Homes {
         true
     }
 
-    /// Takes a task out, if it is in.
-    pub(crate) fn leave(&self, residence: &Residence) {
+    /// Takes a task out. `false`: it was in no list.
+    pub(crate) fn leave(&self, residence: &Residence) -> bool {
         let Some(home) = self.0.get(residence.home()) else {
-            return;
+            return false;
         };
         let mut home = home.lock();
         let place = residence.place.swap(NOWHERE, Ordering::Relaxed);
         if place == NOWHERE {
-            return;
+            return false;
         }
         let left = home.tasks.swap_remove(place);
         if let Some(moved) = home.tasks.get(place) {
@@ -110,12 +117,13 @@ impl Homes {
         }
         drop(home);
         drop(left);
+        true
     }
 
     /// Takes any task out of a home, which takes no more in from here on.
     pub(crate) fn evict(&self, home: usize) -> Option<TaskRef> {
         let mut home = self.0.get(home)?.lock();
-        home.is_closed = true;
+        home.is_open = false;
         let task = home.tasks.pop()?;
         task.residence().place.store(NOWHERE, Ordering::Relaxed);
         Some(task)

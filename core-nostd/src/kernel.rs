@@ -44,6 +44,9 @@ pub enum LeakResponse {
 
 /// What a panic does beyond the task that it ends (R-PAN-1): every panic that the kernel catches counts, in a poll, in
 /// a drop, in a finalizer and in a waker that the program made.
+///
+/// The kernel shuts down and keeps the panic; who runs a body asks [`Driver::panicked`](crate::Driver::panicked) when it
+/// has ended, as the `Runtime` of `asupersync-std` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum PanicPolicy {
@@ -171,6 +174,8 @@ pub(crate) struct Kernel {
     pub(crate) stats: Counters,
     pub(crate) inspect: Registry,
     pub(crate) homes: Homes,
+    /// As many as the executor said at first: what is kept apart by driver is sized by it.
+    drivers: usize,
     pub(crate) polls: Polls,
     seed: u64,
     /// The root region, once it is made; for who has no other way there.
@@ -208,28 +213,27 @@ impl Kernel {
     ) -> Self {
         let tick = Time::ZERO.saturating_add(config.timer_tick).as_nanos();
         let start = platform.now();
+        let drivers = executor.drivers().max(1);
         Self {
             timers: Timers::new(
-                executor.drivers(),
+                drivers,
                 NonZeroU64::new(tick).unwrap_or(NonZeroU64::MIN),
                 start,
             ),
-            capacity: Capacity::new(
-                executor.capacity().min(region::CHILDREN_MAX),
-                executor.drivers(),
-            ),
+            capacity: Capacity::new(executor.capacity().min(region::CHILDREN_MAX), drivers),
             seed: platform.entropy(),
             root: Mutex::new(Weak::new()),
             fatal: Mutex::new(None),
-            polling: (0..executor.drivers())
+            polling: (0..drivers)
                 .map(|_| Name::new(PathId::NOBODY.as_u64()))
                 .collect(),
             dead: AtomicBool::new(false),
             swept: Mutex::new(None),
             stats: Counters::default(),
             inspect: Registry::new(&config),
-            homes: Homes::new(if THREADS { executor.drivers() } else { 1 }),
-            polls: Polls::new(&config, executor.drivers()),
+            homes: Homes::new(if THREADS { drivers } else { 1 }),
+            drivers,
+            polls: Polls::new(&config, drivers),
             platform,
             executor,
             config,
@@ -254,9 +258,14 @@ impl Kernel {
         }
     }
 
+    /// Whether the driver is gone, and a sweep drops what is left.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed)
+    }
+
     /// How many drivers there are.
     pub(crate) fn drivers(&self) -> usize {
-        if THREADS { self.executor.drivers() } else { 1 }
+        if THREADS { self.drivers } else { 1 }
     }
 
     /// Which driver calls.

@@ -22,7 +22,8 @@ use crate::stall::Monitor;
 /// A runtime that belongs to the thread that made it.
 ///
 /// That thread polls tasks while it is in [`block_on`](Self::block_on); so do the runtime's workers, all the time.
-/// Futures that may not move, those of [`LocalRegion::spawn_local`] and the body itself, are polled by it alone.
+/// Futures that may not move are polled where they were made: the body, and what it spawns with
+/// [`LocalRegion::spawn_local`], by that thread alone.
 ///
 /// Dropping it shuts it down: every task is asked to stop with `Shutdown`, drains within its cleanup
 /// budget, and is dropped past that.
@@ -117,8 +118,7 @@ impl Runtime {
         if self.panic_policy == PanicPolicy::Resume {
             // Now: while a panic unwinds nothing is waited for.
             self.drain();
-            let message = || Box::new(String::from(payload.message()));
-            std::panic::resume_unwind(payload.take().unwrap_or_else(|| message()));
+            resume(&payload);
         }
         E::from(ChildEnded::Panicked(payload))
     }
@@ -161,9 +161,18 @@ impl Runtime {
     /// Asks every task to stop and returns when the root region is closed (R-CAN-7).
     ///
     /// Takes at most the cleanup budgets, unless a task blocks in a poll. Returns the last counters.
+    ///
+    /// # Panics
+    /// With the first panic of a task that no [`block_on`](Self::block_on) went on with, under
+    /// [`PanicPolicy::Resume`].
     pub fn shut_down(mut self) -> Stats {
+        let known = self.panicked().is_some();
         self.drain();
-        self.stats()
+        let stats = self.stats();
+        match self.panicked() {
+            Some(payload) if self.panic_policy == PanicPolicy::Resume && !known => resume(&payload),
+            _ => stats,
+        }
     }
 
     /// The runtime's counters.
@@ -263,6 +272,12 @@ impl Runtime {
         drop(monitor.take());
         services.stop();
     }
+}
+
+/// Goes on with the panic of a task.
+fn resume(payload: &PanicPayload) -> ! {
+    let message = || Box::new(String::from(payload.message()));
+    std::panic::resume_unwind(payload.take().unwrap_or_else(|| message()))
 }
 
 /// What the one thread does between two turns.

@@ -12,7 +12,8 @@ use parking::Unparker;
 /// Looks are no closer together than this, however short the stalls are that are asked for.
 const PERIOD_MIN: Duration = Duration::from_millis(1);
 
-/// A thread that looks until it is dropped, and then once more: no stall that was told of is left without its end.
+/// A thread that looks until it is dropped, and then once more, so that stalls that were told of are left without their end
+/// only where a poll outlasts the runtime, as in a panic.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     thread: Option<JoinHandle<()>>,

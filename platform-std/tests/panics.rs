@@ -4,9 +4,10 @@ mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use asupersync_core::channel::oneshot;
 use asupersync_core::{ChildEnded, Error, LocalRegion, PanicPolicy, Spawner};
 use asupersync_std::Runtime;
 use support::until;
@@ -184,5 +185,71 @@ fn the_body_itself() {
         }));
         let payload = unwound.expect_err("it goes on here");
         assert_eq!(payload.downcast_ref::<&str>(), Some(&"in the body"));
+    }
+}
+
+/// A runtime that is dropped in a panic drops every task, also where the drops panic and the policy would shut it down.
+// proves: R-PAN-1
+#[test]
+fn dropped_in_a_panic_with_panics_in_drops() {
+    const TASKS: usize = 100;
+    for policy in [
+        PanicPolicy::Isolate,
+        PanicPolicy::ShutDown,
+        PanicPolicy::Resume,
+    ] {
+        for mut runtime in runtimes(policy) {
+            let (polled, kept) = (Arc::new(AtomicUsize::new(0)), Arc::new(()));
+            let spawner = runtime.spawner();
+            for number in 0..TASKS {
+                let (polled, kept) = (Arc::clone(&polled), Arc::clone(&kept));
+                let spawned = spawner.spawn_pinned(async move |cx| -> Result<(), Error> {
+                    let _kept = kept;
+                    let _panics = (number % 2 == 0).then(|| PanicsInDrop);
+                    if number % 3 == 0 {
+                        let unrun = PanicsInDrop;
+                        cx.defer(async move |_cx| drop(unrun))?;
+                    }
+                    polled.fetch_add(1, Ordering::Relaxed);
+                    std::future::pending().await
+                });
+                drop(spawned.expect("there is room"));
+            }
+            let fails = catch_unwind(AssertUnwindSafe(move || {
+                let all = || polled.load(Ordering::Relaxed) == TASKS;
+                let ran = runtime.block_on(async |region: &LocalRegion| {
+                    while !all() {
+                        region.yield_now().await?;
+                    }
+                    Ok(())
+                });
+                ran.expect("nothing has panicked yet");
+                panic!("with a runtime");
+            }));
+            assert!(fails.is_err());
+            assert_eq!(Arc::strong_count(&kept), 1, "tasks left under {policy:?}");
+        }
+    }
+}
+
+/// A panic while the runtime shuts down goes on in who shuts it down, under `Resume`.
+// proves: R-PAN-1
+#[test]
+fn resume_goes_on_at_shutdown() {
+    for mut runtime in runtimes(PanicPolicy::Resume) {
+        let (begin, mut begun) = oneshot::channel();
+        let spawned = runtime
+            .spawner()
+            .spawn(async move |cx| -> Result<(), Error> {
+                let _ = begin.send(());
+                cx.until_cancelled(std::future::pending::<()>()).await.ok();
+                panic!("at the end")
+            });
+        drop(spawned.expect("there is room"));
+        let ran = runtime.block_on(async |region: &LocalRegion| Ok(begun.recv(region).await?));
+        ran.expect("the task has begun");
+        let ended = catch_unwind(AssertUnwindSafe(|| runtime.shut_down()));
+        let payload = ended.expect_err("the panic goes on");
+        assert_eq!(payload.downcast_ref::<&str>(), Some(&"at the end"));
     }
 }

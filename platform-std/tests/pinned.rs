@@ -4,6 +4,7 @@ mod support;
 
 use std::collections::HashSet;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
@@ -231,17 +232,21 @@ fn refused_it_is_dropped_uncalled() {
     let mut runtime = runtime(1);
     let kept = Arc::new(());
     let token = Arc::clone(&kept);
+    let was_called = Arc::new(AtomicBool::new(false));
+    let called = Arc::clone(&was_called);
     let refused = runtime.block_on(async |region: &LocalRegion| {
         let closed = region.region_with(RegionOptions::new(), async |r| Ok(r.spawner()));
-        let spawned = closed.await?.spawn_pinned(async move |_cx| {
+        let spawned = closed.await?.spawn_pinned(move |_cx| {
             drop(token);
-            Ok(())
+            called.store(true, Ordering::Relaxed);
+            async { Ok(()) }
         });
         Ok(spawned.expect_err("the region is closed"))
     });
     let refused = refused.expect("ran");
     assert!(matches!(refused, SpawnError::RegionClosed), "{refused}");
     assert_eq!(Arc::strong_count(&kept), 1);
+    assert!(!was_called.load(Ordering::Relaxed));
 }
 
 #[test]

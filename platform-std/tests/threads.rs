@@ -1,7 +1,7 @@
 //! The runtime on several threads: who polls what, where work goes, and how it all ends.
 
 use std::collections::HashSet;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use asupersync_core::channel::{mpsc, oneshot};
-use asupersync_core::{CancelKind, Error, LocalRegion, SpawnError, TaskError};
+use asupersync_core::{CancelKind, ChildEnded, Config, Error, LocalRegion, SpawnError, TaskError};
 use asupersync_std::{Runtime, StartError};
 
 fn with_workers(workers: usize) -> Runtime {
@@ -357,3 +357,48 @@ fn a_waker_that_panics_ends_nobody() {
     assert_eq!(grenade.0.load(Ordering::SeqCst), 2);
     assert_eq!(runtime.shut_down().live, 0);
 }
+
+/// A region that was begun in one task is refused in another, also while the first is still being polled.
+// proves: R-OWN-5
+#[test]
+fn a_cx_is_foreign_while_its_own_task_is_polled() {
+    struct Tell(std::sync::mpsc::Sender<()>);
+    impl Drop for Tell {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    let mut config = Config::default();
+    config.check_foreign_cx = true;
+    let runtime = Runtime::builder().workers(2).config(config).build();
+    let ended = runtime
+        .expect("the host has threads")
+        .block_on(async |r: &LocalRegion| {
+            // They block: a task that was woken by one of the two could wait behind it.
+            let (to_other, from_owner) = std::sync::mpsc::channel::<Begun>();
+            let (told, over) = std::sync::mpsc::channel();
+            r.spawn(async move |cx| {
+                let begun = async move { cx.region(async |_| std::future::pending().await).await };
+                let mut begun: Begun = Box::pin(begun);
+                let polled = begun.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                assert!(polled.is_pending());
+                to_other.send(begun).expect("the other task waits");
+                // Polled until the other task has ended.
+                let _ = over.recv();
+                Ok(())
+            })?;
+            let other = r.spawn(async move |_cx| {
+                let _told = Tell(told);
+                from_owner.recv().expect("the owner sends").await
+            })?;
+            other.join(r).await
+        });
+    let error = ended.expect_err("the other task panics");
+    let ended = error.downcast_ref::<ChildEnded>();
+    assert!(
+        matches!(ended, Some(ChildEnded::Panicked(payload)) if payload.message().contains("ForeignCx")),
+        "{error}"
+    );
+}
+
+type Begun = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;

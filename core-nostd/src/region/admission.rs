@@ -125,7 +125,8 @@ impl Order<'_> {
         }
         let limited = (self.limit)(task, self.options, budget);
         if !limited && self.home.worker().is_some() {
-            task.region.kernel.homes.leave(task.residence());
+            let left = task.region.kernel.homes.leave(task.residence());
+            debug_assert!(left, "a task that is being spawned was evicted");
         }
         limited
     }

@@ -263,6 +263,10 @@ impl RegionCore {
     /// is about to be dispatched, and links itself again if it waits again. Members that join
     /// meanwhile read the word themselves.
     fn tell_members(&self, tell: fn(&mut MemberList) -> Option<Told>) {
+        if self.kernel.is_dead() {
+            // Nobody polls any more: who is told would come back to the list, and the sweep takes them all.
+            return;
+        }
         loop {
             let mut runnable = Fifo::new();
             let mut inner = self.inner.lock();

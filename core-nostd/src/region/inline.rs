@@ -175,12 +175,14 @@ impl OpenRegion {
     }
 
     /// A body that failed cancels the children as one of them would (R-REG-5): what they wait for may have been its to
-    /// give. Called after `close`, so whoever is not inside now never will be.
+    /// give. Who was asked to stop before keeps that reason and its time; background children alone hear that the
+    /// scope is done. Called after `close`, so whoever is not inside now never will be.
     fn meet_failure(&self, body: BodyKind) {
         let fails_fast = self.core.policy == Policy::FailFast
             && matches!(body, BodyKind::Error)
             && !mutant!(FailFastForgets);
-        if fails_fast && !self.core.gate.inside().is_empty() {
+        let is_cancelled = self.core.word.is_cancelled();
+        if fails_fast && !is_cancelled && self.core.gate.inside().foreground > 0 {
             self.core
                 .cancel_itself(CancelKind::FailFast, "the region's body failed");
         }

@@ -531,7 +531,7 @@ impl<E: TaskError> fmt::Debug for Spawner<E> {
     }
 }
 
-/// A region opened on the driving thread: its children need not be `Send`.
+/// A region opened on a thread that it does not leave, the driving one or a worker's: its children need not be `Send`.
 pub struct LocalRegion<E: TaskError = Error> {
     region: Region<E>,
     _not_send: PhantomData<*const ()>,
@@ -560,7 +560,7 @@ impl<E: TaskError> inline::Handle<E> for LocalRegion<E> {
 }
 
 impl<E: TaskError> LocalRegion<E> {
-    /// Spawns a child that stays on the driving thread; neither it nor its value need be `Send`.
+    /// Spawns a child that stays on this thread; neither it nor its value need be `Send`.
     ///
     /// # Errors
     /// As [`Region::spawn`].
@@ -576,7 +576,7 @@ impl<E: TaskError> LocalRegion<E> {
         spawn_local_at(&self.region.core, cx.as_parent(), Home::with(cx.task()), f)
     }
 
-    /// Opens a region inside this one, also on the driving thread; see [`Cx::region`].
+    /// Opens a region inside this one, on the same thread; see [`Cx::region`].
     ///
     /// # Errors
     /// As [`Cx::region`].

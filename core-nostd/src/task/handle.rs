@@ -199,7 +199,7 @@ impl<T, E> fmt::Debug for Task<T, E> {
     }
 }
 
-/// A handle to a task that stays on the driving thread; its value need not be `Send`.
+/// A handle to a task that stays on this thread; its value need not be `Send`.
 pub struct LocalTask<T, E> {
     task: Task<T, E>,
     /// The outcome may not leave the thread.

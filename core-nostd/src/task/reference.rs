@@ -152,10 +152,10 @@ impl Runnable {
         header.has(LOCAL).then(|| header.home())
     }
 
-    /// Whether it lives on a worker's thread.
+    /// The worker on whose thread it lives.
     #[inline]
-    pub(crate) fn is_of_worker(&self) -> bool {
-        self.header().worker().is_some()
+    pub(crate) fn worker(&self) -> Option<usize> {
+        self.header().worker()
     }
 
     /// Its priority; larger is more urgent.

@@ -389,7 +389,7 @@ fn complete(raw: NonNull<Header>) -> Ran {
         kernel.release_timed(task.has(LOCAL).then(|| task.home()));
     }
     if task.worker().is_some() {
-        kernel.homes.leave(task.residence());
+        let _ = kernel.homes.leave(task.residence());
     }
     kernel.release_admission();
     region.exit(background);
@@ -532,10 +532,17 @@ fn end_swept(raw: NonNull<Header>) {
     // SAFETY: the claim left us the runtime's reference, or one in its place.
     let header = unsafe { raw.as_ref() };
     if let Some(cold) = header.cold_if_any() {
-        let unrun = cold.finalizers.lock().take();
-        drop(unrun);
-        let under_way = cold.finalizing.lock().take();
-        drop(under_way);
+        let kernel = &header.region.kernel;
+        let mut unrun = Some(cold.finalizers.lock().take());
+        let mut under_way = cold.finalizing.lock().take();
+        for dropped in [
+            kernel.guarded(|| drop(unrun.take())),
+            kernel.guarded(|| drop(under_way.take())),
+        ] {
+            if let Err(payload) = dropped {
+                header.region.drop_panicked(payload);
+            }
+        }
     }
     let _ = if header.has(ENDED) {
         complete(raw)
