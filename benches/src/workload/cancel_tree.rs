@@ -136,7 +136,11 @@ fn on_tokio<T>(
             cancel(root, &gauge).await;
             us(started.elapsed())
         });
-        assert_eq!((gauge.live(), runtime.metrics().num_alive_tasks()), (0, 0));
+        assert_eq!(gauge.live(), 0);
+        // A worker counts a task off after it has dropped its future.
+        while runtime.metrics().num_alive_tasks() > 0 {
+            std::thread::yield_now();
+        }
         spent
     })
 }
