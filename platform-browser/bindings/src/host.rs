@@ -37,14 +37,7 @@ unsafe extern "C" {
     #[link_name = "abort"]
     safe fn abort_with(slot: f64, kind: u32, cause: u32, text: *const u8, length: usize);
     #[link_name = "ended"]
-    safe fn ended_with(
-        slot: f64,
-        how: u32,
-        kind: u32,
-        cause: u32,
-        text: *const u8,
-        length: usize,
-    );
+    safe fn ended_with(slot: f64, how: u32, kind: u32, cause: u32, text: *const u8, length: usize);
     #[link_name = "report"]
     safe fn report_with(
         slot: f64,

@@ -101,7 +101,10 @@ impl Registry {
         let index = match self.free.pop() {
             Some(index) => index as usize,
             None if self.places.len() < 1 << INDEX_BITS => {
-                self.places.push(Place { generation: 1, slot: None });
+                self.places.push(Place {
+                    generation: 1,
+                    slot: None,
+                });
                 self.places.len() - 1
             }
             None => return None,
@@ -115,7 +118,10 @@ impl Registry {
     }
 
     pub fn in_use(&self) -> u32 {
-        self.places.iter().filter(|place| place.slot.is_some()).count() as u32
+        self.places
+            .iter()
+            .filter(|place| place.slot.is_some())
+            .count() as u32
     }
 
     pub fn slot(&mut self, id: f64) -> Option<&mut Slot> {

@@ -8,9 +8,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use alloc::vec::Vec;
-use asupersync_core::{
-    Alarm, CancelReason, ChildEnded, Cx, CxBase, Region, RegionOptions,
-};
+use asupersync_core::{Alarm, CancelReason, ChildEnded, Cx, CxBase, Region, RegionOptions};
 
 use crate::host::{self, How};
 use crate::registry::{Settled, registry, with_slot};
@@ -184,7 +182,11 @@ async fn news(cx: &CxBase, slot: f64, has_region: bool) -> News {
     poll_fn(|task| {
         let found = with_slot(slot, |slot| {
             let is_opening = !has_region && !slot.openings.is_empty();
-            (core::mem::take(&mut slot.deferred), slot.settled, is_opening)
+            (
+                core::mem::take(&mut slot.deferred),
+                slot.settled,
+                is_opening,
+            )
         });
         let (deferred, settled, is_opening) = found.unwrap_or((0, Some(Settled::Failed), false));
         for _ in 0..deferred {
@@ -224,7 +226,9 @@ fn ring(slot: f64, task: &mut Context<'_>) {
         let before = slot.waker.replace(waker);
         (core::mem::take(&mut slot.sleeps), before)
     });
-    let Some((mut sleeps, before)) = taken else { return };
+    let Some((mut sleeps, before)) = taken else {
+        return;
+    };
     drop(before);
     if sleeps.is_empty() {
         return;
