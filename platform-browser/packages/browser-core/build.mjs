@@ -2,7 +2,7 @@
 //
 //   node build.mjs MODULE     MODULE is asupersync_browser_bindings.wasm; without it the one of the last build is kept
 
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -19,4 +19,5 @@ copyFileSync(join(here, "src/module.d.ts"), join(dist, "module.d.ts"));
 copyFileSync(join(here, "src/host.d.mts"), join(dist, "host.d.mts"));
 copyFileSync(join(here, "../../js/host.mjs"), join(dist, "host.mjs"));
 const typescript = dirname(createRequire(import.meta.url).resolve("typescript/package.json"));
-execFileSync(process.execPath, [join(typescript, "bin/tsc"), "-p", here], { stdio: "inherit" });
+const { status } = spawnSync(process.execPath, [join(typescript, "bin/tsc"), "-p", here], { stdio: "inherit" });
+process.exitCode = status ?? 1;

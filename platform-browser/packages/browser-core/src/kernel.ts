@@ -29,7 +29,8 @@ export interface ScopeReport {
   readonly finalizersForced: number;
 }
 
-type Exports = Record<"open" | "spawn" | "settle" | "finalized" | "defer" | "sleep" | "cancel" | "slots", number>;
+/** The exports that answer with a number: a negative one is a refusal. */
+type Export = "open" | "spawn" | "defer" | "sleep" | "text" | "cancel";
 type Sleeper = { done: () => void; failed: (error: RuntimeError) => void };
 
 /** A function from its spawn to its end. */
@@ -130,7 +131,6 @@ export class Kernel {
   readonly #entries = new Map<number, Entry>();
   readonly #sleepers = new Map<number, () => void>();
   readonly #memory: WebAssembly.Memory;
-  readonly #text: (length: number) => number;
   /** The entry whose number the module has not returned yet. */
   #spawning: Entry | undefined;
   #sleeps = 0;
@@ -144,7 +144,6 @@ export class Kernel {
     this.#host = isVirtual ? connectVirtual(trapped) : connect(trapped);
     const instance = new WebAssembly.Instance(compile(), { asupersync: { ...this.#host.imports }, tasks: this.#imports() });
     this.#memory = instance.exports["memory"] as WebAssembly.Memory;
-    this.#text = instance.exports["text"] as (length: number) => number;
     this.#host.attach(instance.exports);
     this.#host.enter("begin", capacity, (realms += 1));
   }
@@ -192,7 +191,7 @@ export class Kernel {
   }
 
   /** Calls the module; a refusal is thrown. */
-  call(name: keyof Exports, ...values: number[]): number {
+  call(name: Export, ...values: number[]): number {
     if (this.#isTrapped) {
       throw panicked(this.#trap);
     }
@@ -208,7 +207,7 @@ export class Kernel {
 
   cancel(entry: Entry, kind: string, message: string): void {
     const bytes = new TextEncoder().encode(`${kind}: ${message}`);
-    const at = this.#text(bytes.length);
+    const at = this.call("text", bytes.length);
     new Uint8Array(this.#memory.buffer, at, bytes.length).set(bytes);
     this.call("cancel", entry.id);
   }

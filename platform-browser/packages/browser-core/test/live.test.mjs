@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { createRuntime, withRuntime } from "@asupersync/browser-core";
+import { RuntimeError, createRuntime, withRuntime } from "@asupersync/browser-core";
 
 test("scopes, sleeps and cancels on the host's clock", () =>
   withRuntime({ mode: "live" }, async (rt) => {
@@ -28,6 +28,40 @@ test("two runtimes do not know each other", async () => {
   await one.close();
   assert.equal(await other.scope("s", (scope) => scope.spawn("t", () => 7).join()), 7);
   await other.close();
+});
+
+test("a module that panics ends what it held, and lets nobody in", async () => {
+  const told = [];
+  globalThis.reportError = (error) => told.push(error);
+  const rt = createRuntime();
+  let kept;
+  let started;
+  const hasStarted = new Promise((resolve) => (started = resolve));
+  const waiting = rt.scope("s", (scope) => {
+    kept = scope;
+    scope.signal.addEventListener("abort", () => told.push("aborted"));
+    started();
+    return scope.sleep(1e6);
+  });
+  const isPoisoned = (error) => error.reason?.kind === "poisoned";
+  const ended = assert.rejects(waiting, isPoisoned);
+  await hasStarted;
+  const { now } = performance;
+  const isPanicked = (error) => error instanceof RuntimeError && error.code === "Panicked";
+  try {
+    // What a trap inside looks like from outside: the call of an export throws.
+    performance.now = () => {
+      throw new Error("broken clock");
+    };
+    await assert.rejects(kept.sleep(1), isPoisoned);
+  } finally {
+    performance.now = now;
+    delete globalThis.reportError;
+  }
+  await ended;
+  assert.deepEqual(told, ["aborted"]);
+  await assert.rejects(rt.scope("s", () => {}), isPanicked);
+  await rt.close();
 });
 
 test("an import does nothing: no timer, no module, no global", async () => {
