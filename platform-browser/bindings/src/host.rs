@@ -76,7 +76,9 @@ pub fn abort(slot: f64, reason: &CancelReason) {
 
 /// The slot has ended; it is forgotten here.
 pub fn ended(slot: f64, how: How, reason: Option<&CancelReason>) {
-    let (kind, cause, text) = reason.map_or((CancelKind::User as u32, 0, ""), told);
+    let around = CancelKind::ParentCancelled as u32;
+    let unsaid = (around, around, "what is around it has ended");
+    let (kind, cause, text) = reason.map_or(unsaid, told);
     ended_with(slot, how as u32, kind, cause, text.as_ptr(), text.len());
 }
 

@@ -166,9 +166,13 @@ export! {
             let Some(handle) = with_slot(slot, |slot| slot.handle.take()) else {
                 return Refusal::NoSuchSlot as i32;
             };
-            if let Some(handle) = handle {
-                handle.cancel(why);
-                with_slot(slot, |slot| slot.handle = Some(handle));
+            match handle {
+                Some(handle) => {
+                    handle.cancel(why);
+                    with_slot(slot, |slot| slot.handle = Some(handle));
+                }
+                // It waits for its task to have a region.
+                None => drop(with_slot(slot, |slot| slot.asked.replace(why))),
             }
             0
         })

@@ -4,6 +4,7 @@
 //! was forged, is of another runtime or of a slot since gone finds nothing. A slot whose generation would wrap is
 //! retired. What a slot means is `tasks`' affair.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -41,6 +42,8 @@ pub struct Slot {
     pub is_finalized: bool,
     /// The function is gone: only finalizers run.
     pub is_over: bool,
+    /// A cancel that came before the kernel had the task.
+    pub asked: Option<Cow<'static, str>>,
     /// Functions deferred of which the kernel has not been told.
     pub deferred: u32,
     /// When a scope is to be cancelled with `Timeout`.

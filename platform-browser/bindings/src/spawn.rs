@@ -152,6 +152,9 @@ pub fn wake(slot: f64) {
 
 /// Has the end of a task told.
 fn watch(id: f64, task: Task<End, Stop>) -> bool {
+    if let Some(why) = with_slot(id, |slot| slot.asked.take()).flatten() {
+        task.cancel(why);
+    }
     let unwatched = with_slot(id, |slot| slot.handle.replace(task)).flatten();
     drop(unwatched);
     look_at(id);

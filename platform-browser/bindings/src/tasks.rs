@@ -53,11 +53,19 @@ impl Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        let sleeps = with_slot(self.slot, |slot| {
+        let found = with_slot(self.slot, |slot| {
             slot.is_over = true;
-            (core::mem::take(&mut slot.sleeps), slot.waker.take())
+            let openings = core::mem::take(&mut slot.openings);
+            (
+                core::mem::take(&mut slot.sleeps),
+                slot.waker.take(),
+                openings,
+            )
         });
-        drop(sleeps);
+        if let Some((_sleeps, _waker, openings)) = found {
+            // They came too late to be opened.
+            openings.into_iter().for_each(spawn::refuse);
+        }
         if self.is_background && !self.has_begun {
             forget(self.slot);
         }

@@ -269,6 +269,28 @@ test("an outside signal cancels a scope, also one aborted before", () =>
     assert.equal(called, false);
   }));
 
+test("a scope opened in an abort listener is cancelled by a signal aborted before", () =>
+  inScope(async (scope) => {
+    let called = false;
+    let other;
+    const waits = scope.spawn("waits", (cx) => {
+      other = cx;
+      return cx.sleep(100);
+    });
+    let inner;
+    const task = scope.spawn("t", (cx) => {
+      cx.signal.addEventListener("abort", () => {
+        inner = other.scope("inner", () => (called = true), { signal: AbortSignal.abort() });
+      });
+      return cx.sleep(1e6);
+    });
+    await scope.sleep(1);
+    await task.cancel();
+    await assert.rejects(inner, (error) => error.reason.origin === "signal");
+    assert.equal(called, false);
+    assert.equal((await waits.outcome).kind, "ok");
+  }));
+
 test("timeout: a value in time, else cancelled, with its tasks", () =>
   inScope(async (scope) => {
     assert.equal(await scope.timeout(100, async (own) => (await own.sleep(10), "in time")), "in time");

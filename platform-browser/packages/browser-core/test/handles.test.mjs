@@ -9,13 +9,13 @@ const bytes = Buffer.from(MODULE, "base64");
 const STALE = -1;
 
 /** An instance on a host of the test's own: hops are answered by `settle`. */
-function instance(realm) {
+function instance(realm, hooks = {}) {
   const hops = [];
   const calls = [];
   const note = (name) => (...values) => void calls.push([name, ...values]);
   const asupersync = { now: () => 0, hop: (kind) => hops.push(kind), alarm() {}, random: () => 42 };
   const names = ["start", "abort", "finalize", "slept", "report", "ended", "closed"];
-  const tasks = Object.fromEntries(names.map((name) => [name, note(name)]));
+  const tasks = Object.fromEntries(names.map((name) => [name, hooks[name] ?? note(name)]));
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { asupersync, tasks });
   exports.begin(1024, realm);
   const settle = () => {
@@ -70,6 +70,25 @@ test("a number whose slot has ended stays stale, also when the slot is used agai
     assert.ok(!seen.has(id));
     seen.add(id);
   }
+});
+
+test("a scope that its task cannot open any more ends as cancelled", () => {
+  let opened;
+  // From within a poll nothing runs: the task hears of the scope and of its own end at once.
+  const abort = () => {
+    opened = ours.exports.open(task, -1);
+    ours.exports.settle(task, 0);
+  };
+  const ours = instance(1, { abort });
+  const scope = ours.exports.open(0, -1);
+  const task = ours.exports.spawn(scope, 0);
+  const other = ours.exports.spawn(scope, 0);
+  ours.settle();
+  ours.exports.cancel(other);
+  ours.settle();
+  assert.ok(opened > 0);
+  const ends = ours.calls.filter(([name]) => name === "ended");
+  assert.deepEqual(ends.map(([, id, how]) => [id, how]), [[opened, 2], [task, 0]]);
 });
 
 test("calls out of turn are refused or ignored", () => {

@@ -64,7 +64,7 @@ test("a module that panics ends what it held, and lets nobody in", async () => {
   await rt.close();
 });
 
-test("an import does nothing: no timer, no module, no global", async () => {
+test("an import does nothing: no module, no global; without WebAssembly a runtime says so", async () => {
   const before = Object.keys(globalThis);
   const { Module } = WebAssembly;
   try {
@@ -73,7 +73,9 @@ test("an import does nothing: no timer, no module, no global", async () => {
         throw new Error("compiled");
       }
     };
-    await import(`../dist/index.js?again`);
+    await import("../dist/index.js?again");
+    const { Kernel } = await import("../dist/kernel.js?again");
+    assert.throws(() => new Kernel(false, 1), { code: "WasmUnavailable" });
   } finally {
     WebAssembly.Module = Module;
   }
