@@ -10,6 +10,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
+use crate::packages;
 use crate::setup;
 use crate::targets::{self, Build, WASM};
 use crate::tools::Need;
@@ -21,7 +22,7 @@ pub struct Args {
     /// Run only in these engines
     #[arg(long, value_name = "ENGINE", num_args = 1..)]
     only: Vec<Engine>,
-    /// Run only these jobs: kit, loop, fair, ticker
+    /// Run only these jobs: kit, loop, fair, ticker, packages
     #[arg(long, value_name = "JOB", num_args = 1..)]
     jobs: Vec<String>,
     /// Instead of the tests measure the pump in Chromium, beside wasm-bindgen-futures
@@ -73,6 +74,10 @@ const JOBS: &[Job] = &[
         name: "ticker",
         places: &["window"],
     },
+    Job {
+        name: "packages",
+        places: &["window", "worker"],
+    },
 ];
 
 /// The sample page.
@@ -100,6 +105,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     setup::ensure(Need::Test)?;
     let (kit, ticker) = (targets::build(&KIT)?, targets::build(&TICKER)?);
+    let core = packages::build()?;
     let mut jobs = Vec::new();
     for engine in Engine::value_variants() {
         if !args.only.is_empty() && !args.only.contains(engine) {
@@ -112,7 +118,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             }
         }
     }
-    in_browsers(&[("kit", &kit), ("ticker", &ticker)], &jobs)?;
+    let modules = [("kit", kit.as_path()), ("ticker", &ticker), ("core", &core)];
+    in_browsers(&modules, &jobs)?;
     Ok(ExitCode::SUCCESS)
 }
 

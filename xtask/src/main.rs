@@ -7,6 +7,7 @@ mod browser;
 mod demo;
 mod forward;
 mod matrix;
+mod packages;
 mod qemu;
 mod run;
 mod setup;
@@ -56,6 +57,8 @@ enum Command {
     Wasm,
     /// Run the conformance kit, the golden traces and the tests of the event loop in real browsers
     Browser(browser::Args),
+    /// Build the npm packages and test them: behaviour, types, publint
+    Packages,
     /// Measure what is downloaded or flashed, and hold it to its limits
     Sizes(sizes::Args),
     /// Check that the no_std crates build for wasm32 and Cortex-M
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Qemu(args) => qemu::run(&args),
         Command::Wasm => wasm::run(),
         Command::Browser(args) => browser::run(&args),
+        Command::Packages => packages::run(),
         Command::Targets => targets::run(),
         Command::Matrix(args) => matrix::run(&args),
         Command::Tidy => tidy::run(),

@@ -165,6 +165,14 @@ pub const STEPS: &[Step] = &[
         tool: None,
     },
     Step {
+        name: "packages",
+        proves: "the npm packages build, behave, are typed as promised and are packed well",
+        kind: Kind::Check,
+        env: &[],
+        words: &["cargo", "xtask", "packages"],
+        tool: None,
+    },
+    Step {
         name: "qemu",
         proves: "the port passes the kit, takes bad input and leaves the golden traces on Cortex-M3",
         kind: Kind::Check,

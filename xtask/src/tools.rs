@@ -64,6 +64,13 @@ pub const TOOLS: &[Tool] = &[
         install: Install::Apt(&["nodejs"]),
     },
     Tool {
+        name: "npm",
+        why: "builds the packages of the browser edition",
+        need: Need::Test,
+        check: &["npm", "--version"],
+        install: Install::Apt(&["npm"]),
+    },
+    Tool {
         name: "qemu",
         why: "runs what is built for Cortex-M",
         need: Need::Demo,

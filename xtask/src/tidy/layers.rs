@@ -72,6 +72,10 @@ const LAYERS: &[(&str, May)] = &[
         "asupersync-ticker",
         May::Use(&["asupersync-core", "asupersync-browser"]),
     ),
+    (
+        "asupersync-browser-bindings",
+        May::Use(&["asupersync-core", "asupersync-browser"]),
+    ),
     ("asupersync-conformance", May::UseAll),
     ("asupersync-conformance-wasm", May::UseAll),
     ("asupersync-loom-tests", May::UseAll),

@@ -1,0 +1,53 @@
+// A host whose time is virtual: it stands while anything runs, and jumps to the next deadline when nothing does.
+
+import { connect, type Host } from "./host.mjs";
+
+/** A host of deterministic mode. What else JavaScript waits for, a fetch or a timer of its own, is not waited for here. */
+export function connectVirtual(trapped: (error: unknown) => void): Host {
+  const host = connect(trapped);
+  let now = 0;
+  let due: number | undefined;
+  let isWatching = false;
+  let calls = 0;
+  const pump = (entry: number) => host.enter("asupersync_pump", entry);
+  const watch = () => {
+    isWatching = true;
+    const before = calls;
+    // All microtasks come before it: if none of them called, everybody waits for time.
+    setTimeout(() => {
+      isWatching = false;
+      if (due === undefined) {
+        return;
+      }
+      if (calls !== before) {
+        watch();
+        return;
+      }
+      now = Math.max(now, due);
+      due = undefined;
+      pump(2);
+    }, 0);
+  };
+  return {
+    imports: {
+      now: () => now,
+      hop(kind) {
+        calls += 1;
+        queueMicrotask(() => pump(kind));
+      },
+      alarm(milliseconds) {
+        due = milliseconds < 0 ? undefined : now + milliseconds;
+        if (due !== undefined && !isWatching) {
+          watch();
+        }
+      },
+      // The draws of the kernel, which decide nothing that a program sees.
+      random: () => 42,
+    },
+    attach: host.attach,
+    enter(name, ...values) {
+      calls += 1;
+      return host.enter(name, ...values);
+    },
+  };
+}

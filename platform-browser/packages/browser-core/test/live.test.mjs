@@ -1,0 +1,83 @@
+// The live mode, and what a module that panics leaves; no test looks at how long anything takes.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { RuntimeError, createRuntime, withRuntime } from "@asupersync/browser-core";
+
+test("scopes, sleeps and cancels on the host's clock", () =>
+  withRuntime({ mode: "live" }, async (rt) => {
+    const order = [];
+    const value = await rt.scope("s", async (scope) => {
+      const task = scope.spawn("waits", async (cx) => {
+        cx.defer(() => order.push("deferred"));
+        await cx.sleep(1e6);
+      });
+      await scope.sleep(2);
+      order.push("slept");
+      const { outcome } = await task.cancel();
+      order.push(outcome.kind);
+      return "value";
+    });
+    assert.equal(value, "value");
+    assert.deepEqual(order, ["slept", "deferred", "cancelled"]);
+  }));
+
+test("two runtimes do not know each other", async () => {
+  const [one, other] = [createRuntime(), createRuntime()];
+  await one.close();
+  assert.equal(await other.scope("s", (scope) => scope.spawn("t", () => 7).join()), 7);
+  await other.close();
+});
+
+test("a module that panics ends what it held, and lets nobody in", async () => {
+  const told = [];
+  globalThis.reportError = (error) => told.push(error);
+  const rt = createRuntime();
+  let kept;
+  let started;
+  const hasStarted = new Promise((resolve) => (started = resolve));
+  const waiting = rt.scope("s", (scope) => {
+    kept = scope;
+    scope.signal.addEventListener("abort", () => told.push("aborted"));
+    started();
+    return scope.sleep(1e6);
+  });
+  const isPoisoned = (error) => error.reason?.kind === "poisoned";
+  const ended = assert.rejects(waiting, isPoisoned);
+  await hasStarted;
+  const { now } = performance;
+  const isPanicked = (error) => error instanceof RuntimeError && error.code === "Panicked";
+  try {
+    // What a trap inside looks like from outside: the call of an export throws.
+    performance.now = () => {
+      throw new Error("broken clock");
+    };
+    await assert.rejects(kept.sleep(1), isPoisoned);
+  } finally {
+    performance.now = now;
+    delete globalThis.reportError;
+  }
+  await ended;
+  assert.deepEqual(told, ["aborted"]);
+  await assert.rejects(rt.scope("s", () => {}), isPanicked);
+  await rt.close();
+});
+
+test("an import does nothing: no module, no global; without WebAssembly a runtime says so", async () => {
+  const before = Object.keys(globalThis);
+  const { Module } = WebAssembly;
+  try {
+    WebAssembly.Module = class {
+      constructor() {
+        throw new Error("compiled");
+      }
+    };
+    await import("../dist/index.js?again");
+    const { Kernel } = await import("../dist/kernel.js?again");
+    assert.throws(() => new Kernel(false, 1), { code: "WasmUnavailable" });
+  } finally {
+    WebAssembly.Module = Module;
+  }
+  assert.deepEqual(Object.keys(globalThis), before);
+});
