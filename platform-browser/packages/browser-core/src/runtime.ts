@@ -302,7 +302,11 @@ export class Runtime {
 
 /** A runtime of its own. `close` ends it. */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
-  const { mode = "live", capacity = 1 << 20 } = options;
+  const { mode = "live", capacity = 1 << 20, ...unknown } = options;
+  const [stranger] = Object.keys(unknown);
+  if (stranger !== undefined) {
+    throw invalid("the options of a runtime are `mode` and `capacity`, and no others yet", stranger);
+  }
   if (mode !== "live" && mode !== "deterministic") {
     throw invalid("mode is `live` or `deterministic`", mode);
   }
