@@ -134,10 +134,8 @@ impl CxBase {
     /// As [`checkpoint`](Self::checkpoint).
     pub fn checkpoint_with(&self, message: &'static str) -> Result<(), Cancelled> {
         self.assert_own();
-        self.registry().says(&self.task, message);
-        if self.task.is_watched() {
-            let kernel = &self.task.region.kernel;
-            kernel.polls.say(kernel.driver(), &self.task, message);
+        if self.task.is_observed() {
+            self.say(message);
         }
         self.checkpoint()
     }
@@ -396,25 +394,38 @@ impl CxBase {
 
     // ------------------------------------------------------------ hooks of waits
 
+    /// Tells those who look, if anybody does: the trace, and what dumps are made of.
     #[inline]
-    fn touch(&self, kind: EventKind, id: &ObjectId, arg: u64) {
-        if self.task.is_traced() {
-            self.record_touch(kind, id, arg);
+    fn tell(&self, event: EventKind, id: &ObjectId, arg: u64, note: impl FnOnce(&Registry)) {
+        if self.task.is_observed() {
+            self.tell_observers(event, id, arg, note);
         }
     }
 
     #[cold]
-    fn record_touch(&self, kind: EventKind, id: &ObjectId, arg: u64) {
-        let name = id.name(|| self.task.next_object());
-        self.task
-            .region
-            .kernel
-            .emit(kind, self.task.path, name, || arg);
+    fn tell_observers(
+        &self,
+        event: EventKind,
+        id: &ObjectId,
+        arg: u64,
+        note: impl FnOnce(&Registry),
+    ) {
+        let kernel = &self.task.region.kernel;
+        note(self.registry());
+        if kernel.is_traced() {
+            let name = id.name(|| self.task.next_object());
+            kernel.emit(event, self.task.path, name, || arg);
+        }
     }
 
-    pub(crate) fn wait_started(&self, id: &ObjectId, kind: WaitKind) {
-        self.registry().waits(&self.task, kind, id);
-        self.touch(EventKind::WaitStarted, id, 0);
+    /// The task says to dumps and to the watch where it is.
+    #[cold]
+    fn say(&self, message: &'static str) {
+        self.registry().says(&self.task, message);
+        let kernel = &self.task.region.kernel;
+        if kernel.is_watched() {
+            kernel.polls.say(kernel.driver(), &self.task, message);
+        }
     }
 
     /// What the runtime remembers for its dumps.
@@ -422,34 +433,46 @@ impl CxBase {
         &self.task.region.kernel.inspect
     }
 
-    pub(crate) fn wait_ended(&self, id: &ObjectId, granted: bool) {
-        self.registry().waited(&self.task, id);
-        self.touch(EventKind::WaitEnded, id, u64::from(granted));
+    #[inline]
+    pub(crate) fn wait_started(&self, id: &ObjectId, kind: WaitKind) {
+        self.tell(EventKind::WaitStarted, id, 0, |registry| {
+            registry.waits(&self.task, kind, id);
+        });
     }
 
+    #[inline]
+    pub(crate) fn wait_ended(&self, id: &ObjectId, granted: bool) {
+        self.tell(EventKind::WaitEnded, id, granted.into(), |registry| {
+            registry.waited(&self.task, id);
+        });
+    }
+
+    #[inline]
     pub(crate) fn granted(&self, id: &ObjectId) {
-        self.touch(EventKind::WaitGranted, id, 0);
+        self.tell(EventKind::WaitGranted, id, 0, |_| ());
     }
 
     /// A borrowed permit was reserved: counted in the task's header (R-OBL-3).
     #[inline]
     pub(crate) fn permit_reserved(&self, id: &ObjectId, kind: ObligationKind) {
         self.task.permit_add();
-        self.registry().holds(&self.task, kind, id);
-        self.touch(EventKind::Reserved, id, kind as u64);
+        self.tell(EventKind::Reserved, id, kind as u64, |registry| {
+            registry.holds(&self.task, kind, id);
+        });
     }
 
     /// A borrowed permit was committed or aborted.
     #[inline]
     pub(crate) fn permit_resolved(&self, id: &ObjectId, kind: ObligationKind, committed: bool) {
         self.task.permit_drop();
-        self.registry().held(&self.task, kind, id);
         let event = if committed {
             EventKind::Committed
         } else {
             EventKind::Aborted
         };
-        self.touch(event, id, kind as u64);
+        self.tell(event, id, kind as u64, |registry| {
+            registry.held(&self.task, kind, id);
+        });
     }
 }
 

@@ -294,6 +294,14 @@ impl Kernel {
         false
     }
 
+    /// Whether anybody looks at what a task does.
+    pub(crate) fn is_observed(&self) -> bool {
+        self.is_traced()
+            || self.is_watched()
+            || self.inspect.is_live()
+            || self.config.check_foreign_cx
+    }
+
     /// Records an event. `arg` is a closure so that untraced runs do not compute it.
     #[inline]
     pub(crate) fn emit(

@@ -33,6 +33,10 @@ impl Registry {
         Self
     }
     #[inline]
+    pub(crate) fn is_live(&self) -> bool {
+        false
+    }
+    #[inline]
     pub(crate) fn spawned(&self, _task: &TaskRef, _site: Site) {}
     #[inline]
     pub(crate) fn ended(&self, _task: PathId) {}

@@ -103,6 +103,11 @@ impl Registry {
         }))
     }
 
+    /// Whether dumps are switched on.
+    pub(crate) fn is_live(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub(super) fn live(&self) -> Option<&Live> {
         self.0.as_deref()
     }

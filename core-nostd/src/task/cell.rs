@@ -46,14 +46,11 @@ pub(super) const WAS_FORCED: u16 = 1 << 6;
 pub(crate) const TIMED: u16 = 1 << 7;
 /// It closes a region whose own future was dropped: never forced, never dropped unpolled.
 pub(crate) const CLOSER: u16 = 1 << 8;
-/// The runtime records events; copied here so that a look costs no walk to the kernel.
-const TRACED: u16 = 1 << 9;
-/// Every use of the task's `Cx` is checked (R-OWN-5); copied here for the same reason.
-const CHECKED: u16 = 1 << 10;
+/// Somebody looks: events are recorded, dumps or the watch over polls are on, or every use of a `Cx` is checked. The
+/// kernel knows which; it is copied here so that nobody walks there to find that nobody looks.
+const OBSERVED: u16 = 1 << 9;
 /// A local task whose home is a worker; which one is in the cold part.
-pub(crate) const HOMED: u16 = 1 << 11;
-/// Somebody watches how long polls last; copied here for the same reason.
-const WATCHED: u16 = 1 << 12;
+pub(crate) const HOMED: u16 = 1 << 10;
 /// The phase of the cancel protocol stands above the flags.
 const PHASE_SHIFT: u32 = 13;
 
@@ -102,15 +99,8 @@ impl Header {
         // SAFETY: the layout has a size: a cell begins with a header.
         let memory = unsafe { alloc::alloc::alloc(kind.layout) };
         let header = NonNull::new(memory)?.cast::<Self>();
-        let kernel = &region.kernel;
-        if kernel.is_traced() {
-            flags |= TRACED;
-        }
-        if kernel.config.check_foreign_cx {
-            flags |= CHECKED;
-        }
-        if kernel.is_watched() {
-            flags |= WATCHED;
+        if region.kernel.is_observed() {
+            flags |= OBSERVED;
         }
         let made = Self {
             state: State::spawning(),
@@ -295,25 +285,16 @@ impl Header {
         self.set(YIELDED);
     }
 
-    #[inline]
-    pub(crate) fn is_traced(&self) -> bool {
-        cfg!(feature = "trace") && self.has(TRACED)
-    }
-
-    #[inline]
-    pub(crate) fn is_watched(&self) -> bool {
-        cfg!(feature = "inspect") && self.has(WATCHED)
-    }
-
-    /// Whether it matters to anybody which task is polled.
+    /// Whether it matters to anybody what the task does.
     #[inline]
     pub(crate) fn is_observed(&self) -> bool {
-        self.has(TRACED | WATCHED | CHECKED)
+        self.has(OBSERVED)
     }
 
+    /// Whether every use of its `Cx` is checked (R-OWN-5).
     #[inline]
-    pub(crate) fn is_checked(&self) -> bool {
-        self.has(CHECKED)
+    fn is_checked(&self) -> bool {
+        self.is_observed() && self.region.kernel.config.check_foreign_cx
     }
 
     /// One borrowed permit more. Only the polling thread counts, so a load and a store suffice.
