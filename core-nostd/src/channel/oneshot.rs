@@ -25,7 +25,7 @@ use crate::slot::{End, Filler, Taker, slot};
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 /// A channel for one value.
 #[inline]
@@ -89,16 +89,8 @@ impl<T> Receiver<T> {
     /// # Errors
     /// - [`RecvError::Cancelled`] if this task was asked to stop.
     /// - [`RecvError::Closed`] if the sender was dropped unsent.
-    pub async fn recv(&mut self, cx: &CxBase) -> Result<T, RecvError> {
-        cx.poll_cancelled()?;
-        // What is there already costs no wait.
-        if !self.end.is_other_settled() {
-            OtherSettled::new(&mut self.end, cx).await?;
-        }
-        match self.end.take() {
-            Some(Some(value)) => Ok(value),
-            _ => Err(RecvError::closed(cx)),
-        }
+    pub fn recv<'a>(&'a mut self, cx: &'a CxBase) -> impl Future<Output = Result<T, RecvError>> {
+        Recv(OtherSettled::new(&mut self.end, cx))
     }
 
     /// The value, if it is there.
@@ -117,6 +109,27 @@ impl<T> Receiver<T> {
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver").finish_non_exhaustive()
+    }
+}
+
+/// Waits for the value. By hand for the reason that [`Acquire::map`](crate::wait::Acquire::map) gives.
+#[must_use = "futures do nothing until polled"]
+struct Recv<'a, T>(OtherSettled<'a, T, false>);
+
+impl<T> Future for Recv<'_, T> {
+    type Output = Result<T, RecvError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        let settled = &mut self.0;
+        if !settled.waiting {
+            settled.cx.poll_cancelled()?;
+        }
+        ready!(Pin::new(&mut *settled).poll(task))?;
+        Poll::Ready(match settled.end.take() {
+            Some(Some(value)) => Ok(value),
+            _ => Err(RecvError::closed(settled.cx)),
+        })
     }
 }
 

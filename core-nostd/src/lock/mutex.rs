@@ -68,13 +68,16 @@ impl<T> Mutex<T> {
     ///
     /// # Panics
     /// If 2^32 - 2 tasks wait already.
-    pub async fn lock<'a>(&'a self, cx: &'a CxBase) -> Result<MutexGuard<'a, T>, Cancelled> {
-        match Acquire::new(self, cx, ()).await {
+    pub fn lock<'a>(
+        &'a self,
+        cx: &'a CxBase,
+    ) -> impl Future<Output = Result<MutexGuard<'a, T>, Cancelled>> {
+        Acquire::new(self, cx, ()).map(move |taken| match taken {
             Ok(value) => Ok(MutexGuard { mutex: self, value }),
             Err(Refusal::Cancelled(token)) => Err(token),
             Err(Refusal::TooManyWaiters) => panic!("too many tasks wait for one Mutex"),
             Err(Refusal::Closed) => unreachable!("a mutex is never closed"),
-        }
+        })
     }
 
     /// Takes the value if it is free and nobody waits for it.

@@ -127,13 +127,15 @@ impl Semaphore {
     /// - [`AcquireError::Cancelled`] if this task was asked to stop.
     /// - [`AcquireError::Closed`] if the semaphore is or gets closed.
     /// - [`AcquireError::TooManyWaiters`] if the semaphore bounds its waiters and has that many.
-    pub async fn acquire<'a>(
+    pub fn acquire<'a>(
         &'a self,
         cx: &'a CxBase,
         n: u32,
-    ) -> Result<SemaphorePermit<'a>, AcquireError> {
-        Acquire::new(self, cx, n).await?;
-        Ok(SemaphorePermit::new(self, cx, n))
+    ) -> impl Future<Output = Result<SemaphorePermit<'a>, AcquireError>> {
+        Acquire::new(self, cx, n).map(move |taken| match taken {
+            Ok(()) => Ok(SemaphorePermit::new(self, cx, n)),
+            Err(refusal) => Err(refusal.into()),
+        })
     }
 
     /// Waits for `n` permits that may leave this task.

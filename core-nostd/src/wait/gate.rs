@@ -14,7 +14,7 @@ use crate::object::ObjectId;
 use core::future::Future;
 use core::ops::DerefMut;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll, Waker, ready};
 
 /// A primitive whose units are waited for.
 ///
@@ -41,6 +41,13 @@ pub(crate) trait Gate {
     #[inline]
     fn try_take(state: &mut Self::State, ask: Self::Ask) -> Result<(), Shut> {
         Self::permits(state).try_take(Self::units(ask))
+    }
+
+    /// Takes what `ask` needs without the lock, where a primitive keeps units for that and nobody waits. `None` says
+    /// nothing: look under the lock.
+    #[inline]
+    fn take_open(&self, _ask: Self::Ask) -> Option<Self::Taken> {
+        None
     }
 
     /// The units are the caller's now: takes out what goes with them.
@@ -149,10 +156,30 @@ impl<'a, G: Gate> Acquire<'a, G> {
         }
     }
 
+    /// Waits, and makes of what comes what the caller returns. An async function would do, but it copies its arguments
+    /// once more before the wait, in a way that processors are slow at.
+    #[inline]
+    pub(crate) fn map<F, R>(self, finish: F) -> Acquired<'a, G, F>
+    where
+        F: FnMut(Result<G::Taken, Refusal>) -> R,
+    {
+        Acquired {
+            acquire: self,
+            finish,
+        }
+    }
+
     /// (1) Takes units that are free, or joins the queue.
     #[inline]
     fn poll_first(&mut self, task: &Context<'_>) -> Poll<Result<G::Taken, Refusal>> {
         self.cx.poll_cancelled().map_err(Refusal::Cancelled)?;
+        match self.gate.take_open(self.ask) {
+            Some(taken) => Poll::Ready(Ok(taken)),
+            None => self.take_or_join(task),
+        }
+    }
+
+    fn take_or_join(&mut self, task: &Context<'_>) -> Poll<Result<G::Taken, Refusal>> {
         let mut waker = None;
         loop {
             let pushed = {
@@ -281,6 +308,26 @@ impl<G: Gate> Future for Acquire<'_, G> {
             None => self.poll_first(task),
             Some(ticket) => self.poll_again(ticket, task),
         }
+    }
+}
+
+/// See [`Acquire::map`].
+#[must_use = "futures do nothing until polled"]
+pub(crate) struct Acquired<'a, G: Gate, F> {
+    acquire: Acquire<'a, G>,
+    finish: F,
+}
+
+impl<G: Gate, F, R> Future for Acquired<'_, G, F>
+where
+    F: FnMut(Result<G::Taken, Refusal>) -> R + Unpin,
+{
+    type Output = R;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<R> {
+        let taken = ready!(Pin::new(&mut self.acquire).poll(task));
+        Poll::Ready((self.finish)(taken))
     }
 }
 

@@ -282,6 +282,11 @@ impl<T> Gate for Shared<T> {
         1
     }
 
+    #[inline]
+    fn take_open(&self, (): ()) -> Option<()> {
+        self.open.take().then_some(())
+    }
+
     fn take(state: &mut State<T>) {
         let used = state.used() as usize;
         if state.queue.capacity() < used {

@@ -155,12 +155,15 @@ impl<T> Sender<T> {
     /// - [`ReserveError::Cancelled`] if this task was asked to stop.
     /// - [`ReserveError::Closed`] if the receiver closed the channel or is gone.
     /// - [`ReserveError::TooManyWaiters`] if the channel bounds its waiters and has that many.
-    pub async fn reserve<'a>(&'a self, cx: &'a CxBase) -> Result<Permit<'a, T>, ReserveError> {
-        cx.poll_cancelled()?;
-        if !self.shared.open.take() {
-            Acquire::new(&*self.shared, cx, ()).await?;
-        }
-        Ok(Permit::new(self, cx))
+    pub fn reserve<'a>(
+        &'a self,
+        cx: &'a CxBase,
+    ) -> impl Future<Output = Result<Permit<'a, T>, ReserveError>> {
+        let slot = Acquire::new(&*self.shared, cx, ());
+        slot.map(move |taken| match taken {
+            Ok(()) => Ok(Permit::new(self, cx)),
+            Err(refusal) => Err(refusal.into()),
+        })
     }
 
     /// Waits for a slot, and returns a permit that may leave this task.
