@@ -143,18 +143,13 @@ export! {
         })
     }
 
-    /// Arms a sleep of a slot, or, for 0, of nobody: `slept` follows, unless the slot ends before.
+    /// Arms a sleep of a slot: `slept` follows, unless the slot ends before.
     fn sleep(slot: f64, sleep: u32, ms: f64) -> i32 {
         enter(Entry::Settled, || {
             let Some(clock) = registry(|registry| registry.clock.clone()) else {
                 return Refusal::Ended as i32;
             };
             let alarm = clock.alarm(clock.now().saturating_add(duration(ms)));
-            if slot == 0.0 {
-                registry(|registry| registry.sleeps.push((sleep, alarm)));
-                spawn::wake_collector();
-                return 0;
-            }
             let found = with_slot(slot, |slot| slot.sleeps.push((sleep, alarm)));
             spawn::wake(slot);
             done(found)

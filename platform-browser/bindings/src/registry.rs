@@ -90,8 +90,6 @@ pub struct Registry {
     /// Slots whose task may have ended, for the collector.
     pub ends: VecDeque<f64>,
     pub collector: Option<Waker>,
-    /// Sleeps that belong to no slot.
-    pub sleeps: Vec<(u32, Alarm)>,
 }
 
 static REGISTRY: OneThread<Cell<Option<Box<Registry>>>> = OneThread(Cell::new(None));

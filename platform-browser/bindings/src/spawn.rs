@@ -15,7 +15,7 @@ use asupersync_core::{Budget, CxBase, Outcome, SpawnError, Spawner, Task, TaskOp
 use crate::host::{self, How};
 use crate::registry::{Kind, registry, with_slot};
 use crate::stop::Stop;
-use crate::tasks::{self, Body, End, end_sleeps};
+use crate::tasks::{self, Body, End};
 
 /// How many ends the collector tells at a time.
 const BATCH: usize = 64;
@@ -185,13 +185,6 @@ fn look_at(id: f64) {
     }
 }
 
-/// Has the collector look at the sleeps of no slot.
-pub fn wake_collector() {
-    if let Some(collector) = registry(|registry| registry.collector.take()) {
-        collector.wake();
-    }
-}
-
 /// Wakes the collector for one slot.
 struct Look(f64);
 
@@ -204,7 +197,6 @@ impl Wake for Look {
 /// Tells how each task ended, for ever.
 pub async fn collect(cx: &CxBase) {
     poll_fn(|task| -> Poll<()> {
-        ring(task);
         for _ in 0..BATCH {
             let waker = task.waker().clone();
             let next = registry(|registry| match registry.ends.pop_front() {
@@ -220,19 +212,6 @@ pub async fn collect(cx: &CxBase) {
         Poll::Pending
     })
     .await;
-}
-
-/// Ends the sleeps of no slot that are over.
-fn ring(task: &mut Context<'_>) {
-    let mut sleeps = registry(|registry| core::mem::take(&mut registry.sleeps));
-    let over = end_sleeps(&mut sleeps, task);
-    registry(|registry| {
-        sleeps.append(&mut registry.sleeps);
-        registry.sleeps = sleeps;
-    });
-    for sleep in over {
-        host::slept(0.0, sleep);
-    }
 }
 
 /// Tells the end of one task, if it has come; else its end comes back here.

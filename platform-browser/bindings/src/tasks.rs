@@ -298,7 +298,7 @@ fn ring(slot: f64, task: &mut Context<'_>) {
 }
 
 /// Takes out the sleeps that are over; the others wake `task`.
-pub fn end_sleeps(sleeps: &mut Vec<(u32, Alarm)>, task: &mut Context<'_>) -> Vec<u32> {
+fn end_sleeps(sleeps: &mut Vec<(u32, Alarm)>, task: &mut Context<'_>) -> Vec<u32> {
     let mut over = Vec::new();
     sleeps.retain_mut(|(sleep, alarm)| {
         let is_over = Pin::new(alarm).poll(task).is_ready();
