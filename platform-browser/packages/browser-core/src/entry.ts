@@ -38,6 +38,8 @@ export class Entry {
   suppressed: unknown[] | undefined;
   sleepers: Map<number, { done: () => void; fail: (error: RuntimeError) => void }> | undefined;
   children: Set<Entry> | undefined;
+  /** Places in channels that it holds. */
+  permits: Set<{ abort(): void }> | undefined;
   /** Names of those below that were forced, while somebody waits for them. */
   forced: string[] | undefined;
   report: ScopeReport | undefined;

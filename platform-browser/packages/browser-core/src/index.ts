@@ -1,3 +1,4 @@
+export type { Channel, ChannelFactory, Permit, Receiver, Sender } from "./channel.js";
 export { CancelledError, RuntimeError, type CancelInfo, type CancelKind, type ErrorCode } from "./errors.js";
 export type { Outcome, ScopeReport } from "./kernel.js";
 export type { AnyOf, RaceOptions } from "./race.js";

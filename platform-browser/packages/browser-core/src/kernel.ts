@@ -317,6 +317,7 @@ export class Kernel {
       this.#isForced(entry);
       entry.finalizer = undefined;
     }
+    entry.permits?.forEach((permit) => permit.abort());
     entry.failWaits(entry.cancelled ?? new RuntimeError("TaskEnded", `${entry.name} has ended`));
     entry.ending = this.#outcome(entry, how, reason);
     // A forced scope ends before what is inside it: nobody hears of it before that has ended as well.

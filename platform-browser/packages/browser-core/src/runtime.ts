@@ -1,5 +1,6 @@
 // Runtimes: how they are made, and the region around all scopes of one.
 
+import { channels, type ChannelFactory } from "./channel.js";
 import { checkFunction, checkOptions, checkSignal, checkWhole } from "./check.js";
 import { invalid } from "./errors.js";
 import { Kernel } from "./kernel.js";
@@ -27,6 +28,8 @@ const KEYS = ["mode", "capacity", "signal", "trace"];
 export class Runtime {
   readonly #kernel: Kernel;
   #unlink = () => {};
+  /** Makes bounded channels. */
+  readonly channels: ChannelFactory = channels;
   /** What happens to scopes and tasks. */
   readonly tracing: TraceApi;
 

@@ -66,6 +66,8 @@ export async function openScope<T>(
 
 /** What a context is of; for the files beside this one. */
 export let entryOf: (cx: Cx) => Entry;
+/** The same, for a wait: throws if the function is not to go on. */
+export let waiterOf: (cx: Cx) => Entry;
 
 /** What a function does everything through that is to end with it. */
 export class Cx {
@@ -79,6 +81,11 @@ export class Cx {
         throw invalid("a context is what a function of a task or scope was given", cx);
       }
       return cx.#entry;
+    };
+    waiterOf = (cx) => {
+      const entry = entryOf(cx);
+      cx.#check();
+      return entry;
     };
   }
 
