@@ -15,6 +15,37 @@ export interface Wait {
   fail(error: RuntimeError): void;
 }
 
+/** Entries side by side, in the order in which they were spawned; linked, since there are many and each goes soon. */
+export class Siblings {
+  first: Entry | undefined;
+  last: Entry | undefined;
+
+  add(entry: Entry): void {
+    entry.before = this.last;
+    if (this.last) {
+      this.last.after = entry;
+    } else {
+      this.first = entry;
+    }
+    this.last = entry;
+  }
+
+  remove(entry: Entry): void {
+    const { before, after } = entry;
+    if (before) {
+      before.after = after;
+    } else {
+      this.first = after;
+    }
+    if (after) {
+      after.before = before;
+    } else {
+      this.last = before;
+    }
+    entry.before = entry.after = undefined;
+  }
+}
+
 export class Entry {
   readonly kernel: Kernel;
   readonly name: string;
@@ -37,7 +68,10 @@ export class Entry {
   finalizer: (() => unknown) | undefined;
   suppressed: unknown[] | undefined;
   sleepers: Map<number, { done: () => void; fail: (error: RuntimeError) => void }> | undefined;
-  children: Set<Entry> | undefined;
+  /** Those inside it that have not ended. */
+  readonly children = new Siblings();
+  before: Entry | undefined;
+  after: Entry | undefined;
   /** Places in channels that it holds. */
   permits: Set<{ abort(): void }> | undefined;
   /** Names of those below that were forced, while somebody waits for them. */
@@ -45,8 +79,10 @@ export class Entry {
   report: ScopeReport | undefined;
   /** How it ended, told when all below has ended too. */
   ending: Outcome<unknown> | undefined;
-  readonly outcome: Promise<Outcome<unknown>>;
-  end!: (outcome: Outcome<unknown>) => void;
+  #outcome: Promise<Outcome<unknown>> | undefined;
+  #tell: ((outcome: Outcome<unknown>) => void) | undefined;
+  /** It was told how it ended. */
+  #isOver = false;
   /** Nearly always there is one at most. */
   #wait: Wait | undefined;
   #waits: Set<Wait> | undefined;
@@ -56,7 +92,20 @@ export class Entry {
     this.name = name;
     this.kind = kind;
     this.parent = parent;
-    this.outcome = new Promise((resolve) => (this.end = resolve));
+  }
+
+  /** How it ended, when it and all below it has; made when somebody asks, since nobody may. */
+  get outcome(): Promise<Outcome<unknown>> {
+    this.#outcome ??= this.#isOver && this.ending
+      ? Promise.resolve(this.ending)
+      : new Promise((resolve) => (this.#tell = resolve));
+    return this.#outcome;
+  }
+
+  /** It and all below it has ended. */
+  end(outcome: Outcome<unknown>): void {
+    this.#isOver = true;
+    this.#tell?.(outcome);
   }
 
   /** The names from the outermost scope to this. */
@@ -81,7 +130,7 @@ export class Entry {
   abort(reason: CancelInfo): void {
     this.cancelled = new CancelledError(reason);
     this.kernel.observer?.("cancel-requested", this);
-    this.failWaits(this.cancelled);
+    this.failWaits();
     this.controller?.abort(this.cancelled);
     if (this.run === undefined && !this.isSettled) {
       this.kernel.observer?.("draining", this);
@@ -104,9 +153,14 @@ export class Entry {
     }
   }
 
-  failWaits(error: RuntimeError): void {
+  /** Gives up what it waits for, since it was asked to stop or has ended. */
+  failWaits(): void {
     const [sleepers, wait, waits] = [this.sleepers, this.#wait, this.#waits];
+    if (!sleepers && !wait && !waits) {
+      return;
+    }
     this.sleepers = this.#wait = this.#waits = undefined;
+    const error = this.cancelled ?? new RuntimeError("TaskEnded", `${this.name} has ended`);
     sleepers?.forEach((sleeper) => sleeper.fail(error));
     wait?.fail(error);
     waits?.forEach((one) => one.fail(error));

@@ -4,7 +4,7 @@
 // the module says; nothing of that is decided here.
 
 import { connect, type Host } from "./host.mjs";
-import { BACKGROUND, Entry, SCOPE, TASK } from "./entry.js";
+import { BACKGROUND, Entry, SCOPE, Siblings, TASK } from "./entry.js";
 import { cancelInfo, CancelledError, panicked, refusal, RuntimeError, type CancelInfo } from "./errors.js";
 import { MODULE } from "./module.js";
 import { connectVirtual } from "./virtual.js";
@@ -32,6 +32,9 @@ export interface ScopeReport {
 
 /** The exports that answer with a number: a negative one is a refusal. */
 type Export = "open" | "spawn" | "defer" | "sleep" | "text" | "cancel";
+/** What of a number is an index. */
+const INDEX = (1 << 24) - 1;
+
 let compiled: WebAssembly.Module | undefined;
 /** What happens to an entry, as a trace tells it. */
 export type Step = "opened" | "spawned" | "cancel-requested" | "draining" | "closing" | "finalizing" | "ended";
@@ -54,10 +57,11 @@ function compile(): WebAssembly.Module {
 
 export class Kernel {
   readonly #host: Host;
-  readonly #entries = new Map<number, Entry>();
+  /** By the index in their number. */
+  readonly #entries: (Entry | undefined)[] = [];
   readonly #memory: WebAssembly.Memory;
   /** Entries that have no parent. */
-  readonly roots = new Set<Entry>();
+  readonly roots = new Siblings();
   /** Hears of every step of every entry. */
   observer: ((step: Step, entry: Entry) => void) | undefined;
   /** The entry whose number the module has not returned yet. */
@@ -103,14 +107,19 @@ export class Kernel {
 
   #register(entry: Entry, id: number): void {
     entry.id = id;
-    this.#entries.set(id, entry);
-    (entry.parent ? (entry.parent.children ??= new Set()) : this.roots).add(entry);
+    this.#entries[id & INDEX] = entry;
+    (entry.parent?.children ?? this.roots).add(entry);
     this.observer?.(entry.kind === SCOPE ? "opened" : "spawned", entry);
+  }
+
+  #known(id: number): Entry | undefined {
+    const entry = this.#entries[id & INDEX];
+    return entry?.id === id ? entry : undefined;
   }
 
   /** The entry of a number; the one under way, if it is not known yet. */
   #find(id: number): Entry | undefined {
-    const found = this.#entries.get(id);
+    const found = this.#known(id);
     if (found || !this.#spawning || this.#spawning.id !== 0) {
       return found;
     }
@@ -194,19 +203,21 @@ export class Kernel {
   }
 
   #imports(): WebAssembly.ModuleImports {
-    const text = (at: number, length: number) => new TextDecoder().decode(new Uint8Array(this.#memory.buffer, at, length));
+    const decoder = new TextDecoder();
+    const reason = (kind: number, cause: number, at: number, length: number) =>
+      cancelInfo(kind, cause, decoder.decode(new Uint8Array(this.#memory.buffer, at, length)));
     return {
       start: (id: number) => {
         const entry = this.#find(id);
         if (entry) {
-          this.#start(entry);
+          void this.#start(entry);
         }
       },
       abort: (id: number, kind: number, cause: number, at: number, length: number) =>
-        this.#find(id)?.abort(cancelInfo(kind, cause, text(at, length))),
+        this.#find(id)?.abort(reason(kind, cause, at, length)),
       finalize: (id: number) => this.#finalize(id),
       slept: (id: number, sleep: number) => {
-        const sleepers = this.#entries.get(id)?.sleepers;
+        const sleepers = this.#known(id)?.sleepers;
         const sleeper = sleepers?.get(sleep);
         sleepers?.delete(sleep);
         sleeper?.done();
@@ -221,7 +232,7 @@ export class Kernel {
       ended: (id: number, how: number, kind: number, cause: number, at: number, length: number) => {
         const entry = this.#find(id);
         if (entry) {
-          this.#ended(entry, how, cancelInfo(kind, cause, text(at, length)));
+          this.#ended(entry, how, () => reason(kind, cause, at, length));
         }
       },
       closed: () => this.#closed(),
@@ -229,43 +240,42 @@ export class Kernel {
   }
 
   /** Calls the function in a microtask: never before who spawned it has its handle. */
-  #start(entry: Entry): void {
-    const settle = (how: number) => {
-      if (entry.isEnded || this.#isTrapped) {
-        return;
-      }
-      entry.isSettled = true;
-      if (how === 1 && entry.parent && (entry.kind === TASK || entry.kind === BACKGROUND)) {
-        // The scope fails with the first error of its tasks, unless it has one of its own.
-        this.#failed(entry.parent, entry.error);
-      }
-      if (entry.children?.size) {
-        this.observer?.("closing", entry);
-      }
-      this.#host.enter("settle", entry.id, how);
-    };
-    const run = () => {
-      const call = entry.run;
-      entry.run = undefined;
+  async #start(entry: Entry): Promise<void> {
+    await undefined;
+    const { run } = entry;
+    entry.run = undefined;
+    let how = 0;
+    try {
       if (entry.cancelled) {
         throw entry.cancelled;
       }
-      return call?.();
-    };
-    const failed = (error: unknown) => {
+      entry.value = await run?.();
+    } catch (error) {
       // Asked to stop, it ends with that, or with the same of something inside that it waited for.
       const isOwn = entry.cancelled !== undefined && (error instanceof CancelledError || isAbort(error));
-      if (!isOwn) {
+      how = isOwn ? 2 : 1;
+      if (!isOwn && !entry.isEnded) {
         entry.error = error;
         entry.hasError = true;
       }
-      settle(isOwn ? 2 : 1);
-    };
-    const value = (found: unknown) => {
-      entry.value = found;
-      settle(0);
-    };
-    Promise.resolve().then(run).then(value, failed);
+    }
+    this.#settled(entry, how);
+  }
+
+  /** The promise of a function has settled. */
+  #settled(entry: Entry, how: number): void {
+    if (entry.isEnded || this.#isTrapped) {
+      return;
+    }
+    entry.isSettled = true;
+    if (how === 1 && entry.parent && (entry.kind === TASK || entry.kind === BACKGROUND)) {
+      // The scope fails with the first error of its tasks, unless it has one of its own.
+      this.#failed(entry.parent, entry.error);
+    }
+    if (entry.children.first) {
+      this.observer?.("closing", entry);
+    }
+    this.#host.enter("settle", entry.id, how);
   }
 
   #failed(scope: Entry, error: unknown): void {
@@ -276,7 +286,7 @@ export class Kernel {
   }
 
   #finalize(id: number): void {
-    const entry = this.#entries.get(id);
+    const entry = this.#known(id);
     const call = entry?.deferred?.pop();
     if (!entry || !call) {
       this.#host.enter("finalized", id);
@@ -310,44 +320,21 @@ export class Kernel {
     }
   }
 
-  #ended(entry: Entry, how: number, reason: CancelInfo): void {
+  #ended(entry: Entry, how: number, reason: () => CancelInfo): void {
     entry.isEnded = true;
-    this.#entries.delete(entry.id);
+    this.#entries[entry.id & INDEX] = undefined;
     if ((!entry.isSettled && entry.run === undefined) || entry.finalizer) {
       this.#isForced(entry);
       entry.finalizer = undefined;
     }
     entry.permits?.forEach((permit) => permit.abort());
-    entry.failWaits(entry.cancelled ?? new RuntimeError("TaskEnded", `${entry.name} has ended`));
-    entry.ending = this.#outcome(entry, how, reason);
+    entry.failWaits();
+    entry.ending = outcomeOf(entry, how, reason);
     // A forced scope ends before what is inside it: nobody hears of it before that has ended as well.
-    for (let at: Entry | undefined = entry; at?.ending && !at.children?.size; at = at.parent) {
-      (at.parent?.children ?? this.roots).delete(at);
+    for (let at: Entry | undefined = entry; at?.ending && !at.children.first; at = at.parent) {
+      (at.parent?.children ?? this.roots).remove(at);
       this.observer?.("ended", at);
       at.end(at.ending);
-    }
-  }
-
-  #outcome(entry: Entry, how: number, reason: CancelInfo): Outcome<unknown> {
-    const suppressed = entry.suppressed && { suppressed: entry.suppressed };
-    switch (how) {
-      case 0:
-        return { kind: "ok", value: entry.value, ...suppressed };
-      case 1:
-        return { kind: "err", error: entry.error, ...suppressed };
-      case 3:
-        return { kind: "panicked", error: panicked(undefined), ...suppressed };
-      case 4:
-        // A background task, whose own account is the only one.
-        if (entry.hasError) {
-          return { kind: "err", error: entry.error, ...suppressed };
-        }
-        if (entry.isSettled && !entry.cancelled) {
-          return { kind: "ok", value: entry.value, ...suppressed };
-        }
-        return { kind: "cancelled", reason: entry.cancelled?.reason ?? reason, ...suppressed };
-      default:
-        return { kind: "cancelled", reason, ...suppressed };
     }
   }
 
@@ -356,9 +343,11 @@ export class Kernel {
     this.#isTrapped = true;
     this.#trap = error;
     const reason: CancelInfo = { kind: "poisoned", origin: "poisoned", message: "the module of this runtime has panicked" };
-    for (const entry of [...this.#entries.values()]) {
-      entry.abort(reason);
-      this.#ended(entry, 2, reason);
+    for (const entry of [...this.#entries]) {
+      if (entry) {
+        entry.abort(reason);
+        this.#ended(entry, 2, () => reason);
+      }
     }
     this.#closed?.();
   }
@@ -367,4 +356,21 @@ export class Kernel {
 /** Platform calls that were given the signal reject with its reason, or, in WebKit, with an `AbortError` of their own. */
 function isAbort(error: unknown): boolean {
   return typeof DOMException === "function" && error instanceof DOMException && error.name === "AbortError";
+}
+
+/** How an entry ended, in the words of `ended`; `reason` is asked only where there is one. */
+function outcomeOf(entry: Entry, how: number, reason: () => CancelInfo): Outcome<unknown> {
+  const suppressed = entry.suppressed && { suppressed: entry.suppressed };
+  // A background task, whose own account is the only one.
+  const told = how !== 4 ? how : entry.hasError ? 1 : entry.isSettled && !entry.cancelled ? 0 : 2;
+  switch (told) {
+    case 0:
+      return { kind: "ok", value: entry.value, ...suppressed };
+    case 1:
+      return { kind: "err", error: entry.error, ...suppressed };
+    case 3:
+      return { kind: "panicked", error: panicked(undefined), ...suppressed };
+    default:
+      return { kind: "cancelled", reason: how === 4 && entry.cancelled ? entry.cancelled.reason : reason(), ...suppressed };
+  }
 }

@@ -1,7 +1,7 @@
 // What happens to scopes and tasks: a bounded record of it, the tree of those that live, and the record for Perfetto.
 
 import { checkFunction, checkOptions, checkWhole } from "./check.js";
-import { BACKGROUND, SCOPE, type Entry } from "./entry.js";
+import { BACKGROUND, SCOPE, type Entry, type Siblings } from "./entry.js";
 import { invalid, type CancelInfo } from "./errors.js";
 import type { Kernel, Outcome, Step } from "./kernel.js";
 
@@ -59,14 +59,16 @@ function stateOf(entry: Entry): TraceNode["state"] {
 }
 
 /** Deep trees must not end the stack, so the way is kept in a list. */
-function nodes(roots: Iterable<Entry>): TraceNode[] {
+function nodes(roots: Siblings): TraceNode[] {
   const found: TraceNode[] = [];
-  const open: [Entry, TraceNode[]][] = [...roots].reverse().map((entry) => [entry, found]);
+  const open: [Siblings, TraceNode[]][] = [[roots, found]];
   for (let next = open.pop(); next; next = open.pop()) {
-    const [entry, siblings] = next;
-    const children: TraceNode[] = [];
-    siblings.push({ id: entry.id, type: typeOf(entry), name: entry.name, state: stateOf(entry), ...because(entry), children });
-    open.push(...[...(entry.children ?? [])].reverse().map((child): [Entry, TraceNode[]] => [child, children]));
+    const [siblings, into] = next;
+    for (let entry = siblings.first; entry; entry = entry.after) {
+      const children: TraceNode[] = [];
+      into.push({ id: entry.id, type: typeOf(entry), name: entry.name, state: stateOf(entry), ...because(entry), children });
+      open.push([entry.children, children]);
+    }
   }
   return found;
 }
