@@ -29,6 +29,7 @@ class Waiter<T> implements Wait {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+    entry.kernel.steps?.pause();
     entry.addWait(this);
     queue.push(this);
   }
@@ -40,13 +41,13 @@ class Waiter<T> implements Wait {
   /** Gives it what it waits for; it is in no queue any more. */
   give(value: T): void {
     this.#entry.removeWait(this);
-    this.#resolve(value);
+    this.#entry.kernel.resume(this.#entry, () => this.#resolve(value));
   }
 
   /** Its entry is to stop: it leaves the queue with empty hands. */
   fail(error: unknown): void {
     this.#queue.remove(this);
-    this.#reject(error);
+    this.#entry.kernel.resume(this.#entry, () => this.#reject(error));
   }
 
   /** The channel is closed. */
@@ -250,6 +251,11 @@ export class Sender<T> {
   async reserve(cx: Cx): Promise<Permit<T>> {
     const core = this.#core;
     const entry = waiterOf(cx);
+    const turn = entry.kernel.turn(entry);
+    if (turn) {
+      await turn;
+      waiterOf(cx);
+    }
     if (core.isClosed) {
       throw closed();
     }
@@ -263,6 +269,11 @@ export class Sender<T> {
   async send(cx: Cx, message: T): Promise<void> {
     const core = this.#core;
     const entry = waiterOf(cx);
+    const turn = entry.kernel.turn(entry);
+    if (turn) {
+      await turn;
+      waiterOf(cx);
+    }
     if (core.isClosed) {
       throw closed();
     }
@@ -303,10 +314,18 @@ export class Receiver<T> {
 
   /** The next message. Rejects with a `CancelledError` when the task is asked to stop, with `ChannelClosed` at the end. */
   recv(cx: Cx): Promise<T> {
+    return this.#recv(cx, false);
+  }
+
+  #recv(cx: Cx, isTurn: boolean): Promise<T> {
     const core = this.#core;
     let entry: Entry;
     try {
       entry = waiterOf(cx);
+      const turn = isTurn ? undefined : entry.kernel.turn(entry);
+      if (turn) {
+        return turn.then(() => this.#recv(cx, true));
+      }
       if (core.length > 0) {
         return Promise.resolve(core.take());
       }

@@ -83,6 +83,8 @@ export class Entry {
   #tell: ((outcome: Outcome<unknown>) => void) | undefined;
   /** It was told how it ended. */
   #isOver = false;
+  /** How many promises of the runtime it waits for, and steps that it is to go on with; counted under a seed only. */
+  awaited = 0;
   /** Nearly always there is one at most. */
   #wait: Wait | undefined;
   #waits: Set<Wait> | undefined;
@@ -94,8 +96,13 @@ export class Entry {
     this.parent = parent;
   }
 
-  /** How it ended, when it and all below it has; made when somebody asks, since nobody may. */
+  /** How it ended, when it and all below it has, for a program that waits for it. */
   get outcome(): Promise<Outcome<unknown>> {
+    return this.kernel.after(this.over);
+  }
+
+  /** The same, for us; made when somebody asks, since nobody may. */
+  get over(): Promise<Outcome<unknown>> {
     this.#outcome ??= this.#isOver && this.ending
       ? Promise.resolve(this.ending)
       : new Promise((resolve) => (this.#tell = resolve));
@@ -137,6 +144,11 @@ export class Entry {
     }
   }
 
+  /** It waits for the runtime. */
+  get isWaiting(): boolean {
+    return this.awaited + (this.sleepers?.size ?? 0) + (this.#waits?.size ?? 0) > 0 || this.#wait !== undefined;
+  }
+
   addWait(wait: Wait): void {
     if (this.#wait === undefined) {
       this.#wait = wait;
@@ -161,18 +173,22 @@ export class Entry {
     }
     this.sleepers = this.#wait = this.#waits = undefined;
     const error = this.cancelled ?? new RuntimeError("TaskEnded", `${this.name} has ended`);
-    sleepers?.forEach((sleeper) => sleeper.fail(error));
+    sleepers?.forEach((sleeper) => this.kernel.resume(this, () => sleeper.fail(error)));
     wait?.fail(error);
     waits?.forEach((one) => one.fail(error));
   }
 
   /** Settles as `promise` does, or is rejected when the entry is asked to stop. */
   until<T>(promise: Promise<T>): Promise<T> {
-    return new Promise((resolve, fail) => {
-      const wait = { fail };
+    this.kernel.steps?.pause();
+    return new Promise((resolve, reject) => {
+      const wait = { fail: (error: unknown) => this.kernel.resume(this, () => reject(error)) };
       this.addWait(wait);
-      const done = () => this.removeWait(wait);
-      promise.then((value) => (done(), resolve(value)), (error) => (done(), fail(error)));
+      const done = (go: () => void) => {
+        this.removeWait(wait);
+        this.kernel.resume(this, go);
+      };
+      promise.then((value) => done(() => resolve(value)), (error) => done(() => reject(error)));
     });
   }
 

@@ -1,6 +1,7 @@
 export type { Channel, ChannelFactory, Permit, Receiver, Sender } from "./channel.js";
 export { CancelledError, RuntimeError, type CancelInfo, type CancelKind, type ErrorCode } from "./errors.js";
 export type { Outcome, ScopeReport } from "./kernel.js";
+export type { LabApi, LabReport } from "./lab.js";
 export type { AnyOf, RaceOptions } from "./race.js";
 export type { RetryPolicy } from "./retry.js";
 export { createRuntime, withRuntime, type Runtime, type RuntimeOptions } from "./runtime.js";

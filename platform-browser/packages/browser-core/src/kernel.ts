@@ -7,6 +7,7 @@ import { connect, type Host } from "./host.mjs";
 import { BACKGROUND, Entry, SCOPE, Siblings, TASK } from "./entry.js";
 import { cancelInfo, CancelledError, panicked, refusal, RuntimeError, type CancelInfo } from "./errors.js";
 import { MODULE } from "./module.js";
+import { Draws, Steps } from "./steps.js";
 import { connectVirtual } from "./virtual.js";
 
 /** How a task ended. `suppressed`: what its deferred functions threw. */
@@ -59,6 +60,8 @@ export class Kernel {
   readonly #host: Host;
   /** By the index in their number. */
   readonly #entries: (Entry | undefined)[] = [];
+  readonly steps: Steps | undefined;
+  readonly #draws: Draws | undefined;
   readonly #memory: WebAssembly.Memory;
   /** Entries that have no parent. */
   readonly roots = new Siblings();
@@ -72,9 +75,12 @@ export class Kernel {
   #closing: Promise<void> | undefined;
   #closed!: () => void;
 
-  constructor(isVirtual: boolean, capacity: number) {
+  /** `seed`: whose functions take turns as it has it; without one they go on as the module says. */
+  constructor(isVirtual: boolean, capacity: number, seed?: number) {
     const trapped = (error: unknown) => this.#poison(error);
-    this.#host = isVirtual ? connectVirtual(trapped) : connect(trapped);
+    this.steps = seed === undefined ? undefined : new Steps(seed);
+    this.#draws = isVirtual ? new Draws(~(seed ?? 0)) : undefined;
+    this.#host = isVirtual ? connectVirtual(trapped, () => this.steps?.isIdle ?? true) : connect(trapped);
     const instance = new WebAssembly.Instance(compile(), { asupersync: { ...this.#host.imports }, tasks: this.#imports() });
     this.#memory = instance.exports["memory"] as WebAssembly.Memory;
     this.#host.attach(instance.exports);
@@ -152,6 +158,7 @@ export class Kernel {
 
   /** Settles when the time is over, or is rejected when the entry is asked to stop. */
   sleep(entry: Entry, milliseconds: number): Promise<void> {
+    this.steps?.pause();
     const sleep = (this.#sleeps = (this.#sleeps + 1) >>> 0);
     return new Promise((done, fail) => {
       (entry.sleepers ??= new Map()).set(sleep, { done, fail });
@@ -169,9 +176,45 @@ export class Kernel {
     return this.#host.imports.now();
   }
 
-  /** From 0 to below 1, from the entropy of the host. */
+  /** From 0 to below 1: from the entropy of the host, or of the seed. */
   random(): number {
-    return this.#host.imports.random() / 2 ** 32;
+    return (this.#draws ? this.#draws.next() : this.#host.imports.random()) / 2 ** 32;
+  }
+
+  /** Lets a function go on: now, or when it is drawn. */
+  resume(entry: Entry, go: () => void): void {
+    if (!this.steps) {
+      go();
+      return;
+    }
+    entry.awaited += 1;
+    this.steps.add(entry, () => {
+      entry.awaited -= 1;
+      go();
+    });
+  }
+
+  /** A promise of ours that a function waits for. */
+  after<T>(promise: Promise<T>): Promise<T> {
+    const entry = this.steps?.pause();
+    if (!entry) {
+      return promise;
+    }
+    entry.awaited += 1;
+    const turn = () => {
+      entry.awaited -= 1;
+      return new Promise<void>((go) => this.resume(entry, go));
+    };
+    return promise.then((value) => turn().then(() => value), (error) => turn().then(() => Promise.reject(error)));
+  }
+
+  /** Under a seed a function that need not wait lets others go first, as the draw has it. */
+  turn(entry: Entry): Promise<void> | undefined {
+    if (!this.steps) {
+      return undefined;
+    }
+    this.steps.pause();
+    return new Promise((go) => this.resume(entry, go));
   }
 
   defer(entry: Entry, call: () => unknown): void {
@@ -217,10 +260,12 @@ export class Kernel {
         this.#find(id)?.abort(reason(kind, cause, at, length)),
       finalize: (id: number) => this.#finalize(id),
       slept: (id: number, sleep: number) => {
-        const sleepers = this.#known(id)?.sleepers;
-        const sleeper = sleepers?.get(sleep);
-        sleepers?.delete(sleep);
-        sleeper?.done();
+        const entry = this.#known(id);
+        const sleeper = entry?.sleepers?.get(sleep);
+        if (entry && sleeper) {
+          entry.sleepers?.delete(sleep);
+          this.resume(entry, sleeper.done);
+        }
       },
       report: (id: number, ...counts: number[]) => {
         const [ok = 0, failed = 0, cancelled = 0, forced = 0, unpolled = 0, finalized = 0, finalizersForced = 0] = counts;
@@ -241,7 +286,7 @@ export class Kernel {
 
   /** Calls the function in a microtask: never before who spawned it has its handle. */
   async #start(entry: Entry): Promise<void> {
-    await undefined;
+    await this.#begun(entry);
     const { run } = entry;
     entry.run = undefined;
     let how = 0;
@@ -262,8 +307,14 @@ export class Kernel {
     this.#settled(entry, how);
   }
 
+  /** Nothing, or the turn of a function that is to begin. */
+  #begun(entry: Entry): Promise<void> | undefined {
+    return this.steps && new Promise((go) => this.resume(entry, go));
+  }
+
   /** The promise of a function has settled. */
   #settled(entry: Entry, how: number): void {
+    this.steps?.end(entry);
     if (entry.isEnded || this.#isTrapped) {
       return;
     }
@@ -309,7 +360,11 @@ export class Kernel {
       (entry.suppressed ??= []).push(error);
       done();
     };
-    Promise.resolve().then(call).then(done, failed);
+    const ended = (settle: () => void) => {
+      this.steps?.end(entry);
+      settle();
+    };
+    Promise.resolve(this.#begun(entry)).then(call).then(() => ended(done), (error) => ended(() => failed(error)));
   }
 
   /** Whoever waits for one above is told its name. */

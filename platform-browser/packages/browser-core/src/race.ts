@@ -1,7 +1,7 @@
 // Several functions at once: which of them counts, and what becomes of the others.
 
 import { checkCalls, checkFunction, checkName, checkOptions } from "./check.js";
-import { CONTAINED, type Entry } from "./entry.js";
+import { CONTAINED, TASK, type Entry } from "./entry.js";
 import { invalid } from "./errors.js";
 import type { Outcome } from "./kernel.js";
 import { Cx, entryOf, type Scope, type TaskFunction } from "./scope.js";
@@ -15,10 +15,10 @@ export interface RaceOptions<T> {
   readonly late?: (value: T, index: number) => void;
 }
 
-/** Runs each call as a task whose error is for us. */
-function begin(scope: Scope, calls: readonly TaskFunction<unknown>[]): Entry[] {
+/** Runs each call as a task. */
+function begin(scope: Scope, calls: readonly TaskFunction<unknown>[], kind: number): Entry[] {
   const own = entryOf(scope);
-  return calls.map((call, index) => own.kernel.spawn(String(index), own, CONTAINED, (entry) => call(new Cx(entry))));
+  return calls.map((call, index) => own.kernel.spawn(String(index), own, kind, (entry) => call(new Cx(entry))));
 }
 
 /** Asks all but the winner to stop; their scope waits for them. */
@@ -30,7 +30,7 @@ function drop(arms: readonly Entry[], winner: number, options: RaceOptions<never
     arm.kernel.cancel(arm, "race-lost", `${arms[winner]?.name} was first`, -1);
     const { late } = options;
     if (late) {
-      void arm.outcome.then((outcome) => outcome.kind === "ok" && late(outcome.value as never, index));
+      void arm.over.then((outcome) => outcome.kind === "ok" && late(outcome.value as never, index));
     }
   });
 }
@@ -40,7 +40,7 @@ function first(arms: readonly Entry[], counts: (outcome: Outcome<unknown>) => bo
   let left = arms.length;
   return new Promise((resolve) =>
     arms.forEach((arm, index) =>
-      void arm.outcome.then((outcome) => {
+      void arm.over.then((outcome) => {
         left -= 1;
         if (left === 0 || counts(outcome)) {
           resolve([outcome, index]);
@@ -59,8 +59,8 @@ function checkArms(calls: unknown, options: object, what: string): void {
 export async function race<T>(cx: Cx, calls: readonly TaskFunction<T>[], options: RaceOptions<T>): Promise<T> {
   checkArms(calls, options, "race");
   return cx.scope("race", async (scope) => {
-    const arms = begin(scope, calls);
-    const [outcome, winner] = await first(arms, () => true);
+    const arms = begin(scope, calls, CONTAINED);
+    const [outcome, winner] = await entryOf(scope).kernel.after(first(arms, () => true));
     drop(arms, winner, options);
     return unwrap(outcome as Outcome<T>);
   });
@@ -69,14 +69,14 @@ export async function race<T>(cx: Cx, calls: readonly TaskFunction<T>[], options
 export async function any<T>(cx: Cx, calls: readonly TaskFunction<T>[], options: RaceOptions<T>): Promise<T> {
   checkArms(calls, options, "any");
   return cx.scope("any", async (scope) => {
-    const arms = begin(scope, calls);
-    const [outcome, winner] = await first(arms, ({ kind }) => kind === "ok");
+    const arms = begin(scope, calls, CONTAINED);
+    const [outcome, winner] = await entryOf(scope).kernel.after(first(arms, ({ kind }) => kind === "ok"));
     if (outcome.kind === "ok") {
       drop(arms, winner, options);
       return outcome.value as T;
     }
     entryOf(scope).check();
-    const outcomes = await Promise.all(arms.map((arm) => arm.outcome));
+    const outcomes = await Promise.all(arms.map((arm) => arm.over));
     const errors = outcomes.map((found) => (found.kind === "err" || found.kind === "panicked" ? found.error : undefined));
     throw new AggregateError(errors, "each function of `any` failed; `errors` has theirs, in the order of the functions");
   });
@@ -85,7 +85,7 @@ export async function any<T>(cx: Cx, calls: readonly TaskFunction<T>[], options:
 export async function settle(cx: Cx, calls: readonly TaskFunction<unknown>[]): Promise<Outcome<unknown>[]> {
   checkCalls(calls, "settle");
   return cx.scope("settle", async (scope) => {
-    const outcomes = await Promise.all(begin(scope, calls).map((arm) => arm.outcome));
+    const outcomes = await entryOf(scope).kernel.after(Promise.all(begin(scope, calls, CONTAINED).map((arm) => arm.over)));
     entryOf(scope).check();
     return outcomes;
   });
@@ -94,8 +94,7 @@ export async function settle(cx: Cx, calls: readonly TaskFunction<unknown>[]): P
 export async function all(cx: Cx, calls: readonly TaskFunction<unknown>[]): Promise<unknown[]> {
   checkCalls(calls, "all");
   return cx.scope("all", async (scope) => {
-    const tasks = calls.map((call, index) => scope.spawn(String(index), call));
-    const outcomes = await Promise.all(tasks.map((task) => task.outcome));
+    const outcomes = await entryOf(scope).kernel.after(Promise.all(begin(scope, calls, TASK).map((arm) => arm.over)));
     // One that failed has failed the scope, whatever is returned here.
     return outcomes.map((outcome) => (outcome.kind === "ok" ? outcome.value : undefined));
   });
@@ -125,7 +124,7 @@ export function latest<T>(scope: Scope, key: string, call: TaskFunction<T>): Tas
   if (before && !before.entry.isEnded) {
     own.kernel.cancel(before.entry, "user", `superseded: a newer ${key}`.slice(0, 240), -1);
   }
-  const drained = Promise.all([before?.drained, entry.outcome]).then(() => {
+  const drained = Promise.all([before?.drained, entry.over]).then(() => {
     if (keys.get(key)?.entry === entry) {
       keys.delete(key);
     }

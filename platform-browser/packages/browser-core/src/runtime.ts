@@ -4,6 +4,7 @@ import { channels, type ChannelFactory } from "./channel.js";
 import { checkFunction, checkOptions, checkSignal, checkWhole } from "./check.js";
 import { invalid } from "./errors.js";
 import { Kernel } from "./kernel.js";
+import { checkSeed, LabApi } from "./lab.js";
 import { onAbort } from "./links.js";
 import { openScope, ScopeHandle, type ScopeFunction, type ScopeOptions } from "./scope.js";
 import type { CancelRequest } from "./task.js";
@@ -14,6 +15,8 @@ import { TraceApi, type TraceOptions } from "./tracing.js";
 export interface RuntimeOptions {
   /** `live`: the host's clock. `deterministic`: virtual time, for tests; `cx.sleep` takes none. */
   readonly mode?: "live" | "deterministic";
+  /** In deterministic mode: functions take turns as the seed has it, and what is left to chance is drawn from it. */
+  readonly seed?: number;
   /** How many tasks may live at once; 1,048,576 if not said. */
   readonly capacity?: number;
   /** Closes the runtime when it is aborted. */
@@ -22,7 +25,7 @@ export interface RuntimeOptions {
   readonly trace?: TraceOptions;
 }
 
-const KEYS = ["mode", "capacity", "signal", "trace"];
+const KEYS = ["mode", "seed", "capacity", "signal", "trace"];
 
 /** A runtime: the region around all its scopes. */
 export class Runtime {
@@ -32,10 +35,13 @@ export class Runtime {
   readonly channels: ChannelFactory = channels;
   /** What happens to scopes and tasks. */
   readonly tracing: TraceApi;
+  /** Runs programs under seeds; in deterministic mode only. */
+  readonly lab: LabApi | undefined;
 
   /** @internal */
-  constructor(kernel: Kernel, trace: TraceOptions, signal: AbortSignal | undefined) {
+  constructor(kernel: Kernel, trace: TraceOptions, signal: AbortSignal | undefined, lab: LabApi | undefined) {
     this.#kernel = kernel;
+    this.lab = lab;
     this.tracing = new TraceApi(kernel, trace);
     if (signal) {
       this.#unlink = onAbort(signal, () => void this.close());
@@ -71,14 +77,21 @@ export class Runtime {
 /** A runtime of its own. `close` ends it. */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
   checkOptions(options, KEYS, "the options of a runtime");
-  const { mode = "live", capacity = 1 << 20, signal, trace = {} } = options;
+  const { mode = "live", seed, capacity = 1 << 20, signal, trace = {} } = options;
   if (mode !== "live" && mode !== "deterministic") {
     throw invalid("mode is `live` or `deterministic`", mode);
   }
+  const isVirtual = mode === "deterministic";
+  if (seed !== undefined && !isVirtual) {
+    throw invalid("a seed needs the mode `deterministic`: nothing of `live` is drawn from it", seed);
+  }
+  if (seed !== undefined) {
+    checkSeed(seed);
+  }
   checkWhole(capacity, 1, 1 << 20, "capacity");
   checkSignal(signal);
-  const kernel = new Kernel(mode === "deterministic", capacity);
-  return new Runtime(kernel, trace, signal);
+  const kernel = new Kernel(isVirtual, capacity, seed);
+  return new Runtime(kernel, trace, signal, isVirtual ? new LabApi(kernel, capacity) : undefined);
 }
 
 /** Runs `call` with a runtime that is closed when it has settled. */

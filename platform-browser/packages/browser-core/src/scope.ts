@@ -46,11 +46,11 @@ export function beginScope(
     const unlink = onAbort(signal, () => {
       cancelEntry(entry, { kind: "signal", message: said(signal) }).catch(() => {});
     });
-    void entry.outcome.then(unlink);
+    void entry.over.then(unlink);
   }
   token?.bind(new Scope(entry));
   if (onClosed) {
-    void entry.outcome.then(() => entry.report && onClosed(entry.report));
+    void entry.over.then(() => entry.report && onClosed(entry.report));
   }
   return entry;
 }
@@ -108,6 +108,10 @@ export class Cx {
 
   /** Throws a `CancelledError` if the task was asked to stop. */
   async checkpoint(): Promise<void> {
+    const turn = this.#entry.kernel.turn(this.#entry);
+    if (turn) {
+      await turn;
+    }
     this.#check();
   }
 
@@ -209,7 +213,7 @@ export class Scope extends Cx {
 
   /** Asks the scope and everything in it to stop. Do not await it inside the scope, which it waits for. */
   cancel(request: CancelRequest = {}, options: CancelOptions = {}): Promise<CancelReport<unknown>> {
-    return cancelEntry(this.#entry, request, options);
+    return this.#entry.kernel.after(cancelEntry(this.#entry, request, options));
   }
 }
 
@@ -243,7 +247,7 @@ export class ScopeHandle extends Scope {
   /** Cancels what is inside and waits for its clean-up. A second call gives the same report. */
   close(options: CancelOptions = {}): Promise<CancelReport<void>> {
     this.#closing ??= cancelEntry<void>(this.#entry, { kind: "closed" }, options);
-    return this.#closing;
+    return this.#entry.kernel.after(this.#closing);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

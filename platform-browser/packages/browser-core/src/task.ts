@@ -36,7 +36,7 @@ export async function cancelEntry<T>(
   if (!entry.isEnded) {
     entry.kernel.cancel(entry, "user", text, drain);
   }
-  const outcome = (await entry.outcome) as Outcome<T>;
+  const outcome = (await entry.over) as Outcome<T>;
   return { outcome, stuck: innermost(forced) };
 }
 
@@ -98,6 +98,6 @@ export class Task<T> {
    * that.
    */
   cancel(request: CancelRequest = {}, options: CancelOptions = {}): Promise<CancelReport<T>> {
-    return cancelEntry<T>(this.#entry, request, options);
+    return this.#entry.kernel.after(cancelEntry<T>(this.#entry, request, options));
   }
 }

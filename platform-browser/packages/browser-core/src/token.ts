@@ -33,13 +33,15 @@ export class CancelTokenHandle {
       return;
     }
     this.#bound.add(entry);
-    void entry.outcome.then(() => this.#bound.delete(entry));
+    void entry.over.then(() => this.#bound.delete(entry));
   }
 
   /** Cancels all scopes that are bound, and waits until they have ended; names those in them that did not by themselves. */
   async cancel(options: CancelOptions = {}): Promise<{ readonly stuck: readonly string[] }> {
-    const reports = [...this.#bound].map((entry) => cancelEntry(entry, this.reason, options));
+    const bound = [...this.#bound];
+    const reports = Promise.all(bound.map((entry) => cancelEntry(entry, this.reason, options)));
     this.#options ??= options;
-    return { stuck: (await Promise.all(reports)).flatMap((report) => report.stuck) };
+    const told = await (bound[0]?.kernel.after(reports) ?? reports);
+    return { stuck: told.flatMap((report) => report.stuck) };
   }
 }

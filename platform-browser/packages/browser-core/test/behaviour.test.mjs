@@ -354,7 +354,7 @@ test("bad arguments are typed errors", () =>
   inScope(async (scope) => {
     const bad = code("InvalidArgument");
     assert.throws(() => createRuntime({ mode: "fast" }), bad);
-    assert.throws(() => createRuntime({ mode: "deterministic", seed: 42 }), bad);
+    assert.throws(() => createRuntime({ pollBudget: 42 }), bad);
     assert.throws(() => createRuntime({ capacity: 0 }), bad);
     assert.throws(() => scope.spawn("t"), bad);
     assert.throws(() => scope.spawn(() => {}), bad);

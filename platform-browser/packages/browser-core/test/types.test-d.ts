@@ -1,6 +1,6 @@
 // The types that a program sees. Compiled, never run: `@ts-expect-error` fails where there is no error.
 
-import { chromeTrace, createRuntime, withRuntime, type CancelReport, type ChromeTrace, type Outcome, type Task, type TraceNode } from "@asupersync/browser-core";
+import { chromeTrace, createRuntime, withRuntime, type CancelReport, type ChromeTrace, type LabReport, type Outcome, type Sender, type Task, type TraceNode } from "@asupersync/browser-core";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const same = <A, B>(_holds: Equal<A, B>) => {};
@@ -64,6 +64,20 @@ same<typeof value, string>(true);
   same<Awaited<typeof handle.outcome>, Outcome<void>>(true);
   same<Awaited<ReturnType<typeof handle.close>>, CancelReport<void>>(true);
 }
+const report = await rt.lab?.run(42, async (scope) => scope.spawn("t", () => 1).join());
+same<typeof report, LabReport<number> | undefined>(true);
+const { tx, rx } = rt.channels.bounded<string>(8);
+same<typeof tx, Sender<string>>(true);
+await rt.scope("channels", async (scope) => {
+  const permit = await tx.reserve(scope);
+  same<ReturnType<typeof permit.send>, boolean>(true);
+  // @ts-expect-error: a message of another type
+  permit.send(1);
+  same<Awaited<ReturnType<typeof rx.recv>>, string>(true);
+  for await (const message of rx.messages(scope)) {
+    same<typeof message, string>(true);
+  }
+});
 const trace = chromeTrace(rt.tracing.events());
 same<typeof trace, ChromeTrace>(true);
 const [node] = rt.tracing.snapshot();
