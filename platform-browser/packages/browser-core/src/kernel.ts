@@ -4,8 +4,10 @@
 // the module says; nothing of that is decided here.
 
 import { connect, type Host } from "./host.mjs";
+import { BACKGROUND, Entry, SCOPE, Siblings, TASK } from "./entry.js";
 import { cancelInfo, CancelledError, panicked, refusal, RuntimeError, type CancelInfo } from "./errors.js";
 import { MODULE } from "./module.js";
+import { Draws, Steps } from "./steps.js";
 import { connectVirtual } from "./virtual.js";
 
 /** How a task ended. `suppressed`: what its deferred functions threw. */
@@ -31,85 +33,13 @@ export interface ScopeReport {
 
 /** The exports that answer with a number: a negative one is a refusal. */
 type Export = "open" | "spawn" | "defer" | "sleep" | "text" | "cancel";
-type Sleeper = { done: () => void; failed: (error: RuntimeError) => void };
-
-/** A function from its spawn to its end. */
-export class Entry {
-  readonly kernel: Kernel;
-  readonly name: string;
-  readonly parent: Entry | undefined;
-  run: (() => unknown) | undefined;
-  id = 0;
-  /** Why it was asked to stop, as it is thrown. */
-  cancelled: CancelledError | undefined;
-  controller: AbortController | undefined;
-  value: unknown;
-  error: unknown;
-  hasError = false;
-  /** The promise of the function has settled. */
-  isSettled = false;
-  isEnded = false;
-  deferred: (() => unknown)[] | undefined;
-  suppressed: unknown[] | undefined;
-  sleepers: Map<number, Sleeper> | undefined;
-  children: Set<Entry> | undefined;
-  /** Names of those below that were forced, while somebody waits for them. */
-  forced: string[] | undefined;
-  report: ScopeReport | undefined;
-  readonly outcome: Promise<Outcome<unknown>>;
-  end!: (outcome: Outcome<unknown>) => void;
-
-  constructor(kernel: Kernel, name: string, parent: Entry | undefined, run: () => unknown) {
-    this.kernel = kernel;
-    this.name = name;
-    this.parent = parent;
-    this.run = run;
-    this.outcome = new Promise((resolve) => (this.end = resolve));
-  }
-
-  /** The names from the outermost scope to this. */
-  path(): string {
-    const names: string[] = [];
-    for (let entry: Entry | undefined = this; entry; entry = entry.parent) {
-      names.push(entry.name);
-    }
-    return names.reverse().join("/");
-  }
-
-  /** Throws if the function is not to go on. */
-  check(): void {
-    if (this.isEnded || this.isSettled) {
-      throw new RuntimeError("TaskEnded", `${this.name} has ended: await what it starts before it returns`);
-    }
-    if (this.cancelled) {
-      throw this.cancelled;
-    }
-  }
-
-  abort(reason: CancelInfo): void {
-    this.cancelled = new CancelledError(reason);
-    this.failSleepers(this.cancelled);
-    this.controller?.abort(this.cancelled);
-  }
-
-  failSleepers(error: RuntimeError): void {
-    const sleepers = this.sleepers;
-    this.sleepers = undefined;
-    sleepers?.forEach((sleeper) => sleeper.failed(error));
-  }
-
-  signal(): AbortSignal {
-    if (!this.controller) {
-      this.controller = new AbortController();
-      if (this.cancelled) {
-        this.controller.abort(this.cancelled);
-      }
-    }
-    return this.controller.signal;
-  }
-}
+/** What of a number is an index. */
+const INDEX = (1 << 24) - 1;
 
 let compiled: WebAssembly.Module | undefined;
+/** What happens to an entry, as a trace tells it. */
+export type Step = "opened" | "spawned" | "cancel-requested" | "draining" | "closing" | "finalizing" | "ended";
+
 /** Numbers of one runtime are foreign to the others. */
 let realms = 0;
 
@@ -128,9 +58,15 @@ function compile(): WebAssembly.Module {
 
 export class Kernel {
   readonly #host: Host;
-  readonly #entries = new Map<number, Entry>();
-  readonly #sleepers = new Map<number, () => void>();
+  /** By the index in their number. */
+  readonly #entries: (Entry | undefined)[] = [];
+  readonly steps: Steps | undefined;
+  readonly #draws: Draws | undefined;
   readonly #memory: WebAssembly.Memory;
+  /** Entries that have no parent. */
+  readonly roots = new Siblings();
+  /** Hears of every step of every entry. */
+  observer: ((step: Step, entry: Entry) => void) | undefined;
   /** The entry whose number the module has not returned yet. */
   #spawning: Entry | undefined;
   #sleeps = 0;
@@ -139,9 +75,12 @@ export class Kernel {
   #closing: Promise<void> | undefined;
   #closed!: () => void;
 
-  constructor(isVirtual: boolean, capacity: number) {
+  /** `seed`: whose functions take turns as it has it; without one they go on as the module says. */
+  constructor(isVirtual: boolean, capacity: number, seed?: number) {
     const trapped = (error: unknown) => this.#poison(error);
-    this.#host = isVirtual ? connectVirtual(trapped) : connect(trapped);
+    this.steps = seed === undefined ? undefined : new Steps(seed);
+    this.#draws = isVirtual ? new Draws(~(seed ?? 0)) : undefined;
+    this.#host = isVirtual ? connectVirtual(trapped, () => this.steps?.isIdle ?? true) : connect(trapped);
     const instance = new WebAssembly.Instance(compile(), { asupersync: { ...this.#host.imports }, tasks: this.#imports() });
     this.#memory = instance.exports["memory"] as WebAssembly.Memory;
     this.#host.attach(instance.exports);
@@ -150,15 +89,15 @@ export class Kernel {
 
   /** Opens a scope around `run`, in the region of `parent`. */
   open(name: string, parent: Entry | undefined, limit: number, run: (entry: Entry) => unknown): Entry {
-    return this.#spawn(name, parent, run, "open", parent?.id ?? 0, limit);
+    return this.#spawn(new Entry(this, name, SCOPE, parent), run, "open", parent?.id ?? 0, limit);
   }
 
-  spawn(name: string, parent: Entry, isBackground: boolean, run: (entry: Entry) => unknown): Entry {
-    return this.#spawn(name, parent, run, "spawn", parent.id, isBackground ? 1 : 0);
+  spawn(name: string, parent: Entry, kind: number, run: (entry: Entry) => unknown): Entry {
+    return this.#spawn(new Entry(this, name, kind, parent), run, "spawn", parent.id, kind);
   }
 
-  #spawn(name: string, parent: Entry | undefined, run: (entry: Entry) => unknown, how: "open" | "spawn", ...values: number[]): Entry {
-    const entry: Entry = new Entry(this, name, parent, () => run(entry));
+  #spawn(entry: Entry, run: (entry: Entry) => unknown, how: "open" | "spawn", ...values: number[]): Entry {
+    entry.run = () => run(entry);
     const before = this.#spawning;
     this.#spawning = entry;
     try {
@@ -174,15 +113,19 @@ export class Kernel {
 
   #register(entry: Entry, id: number): void {
     entry.id = id;
-    this.#entries.set(id, entry);
-    if (entry.parent) {
-      (entry.parent.children ??= new Set()).add(entry);
-    }
+    this.#entries[id & INDEX] = entry;
+    (entry.parent?.children ?? this.roots).add(entry);
+    this.observer?.(entry.kind === SCOPE ? "opened" : "spawned", entry);
+  }
+
+  #known(id: number): Entry | undefined {
+    const entry = this.#entries[id & INDEX];
+    return entry?.id === id ? entry : undefined;
   }
 
   /** The entry of a number; the one under way, if it is not known yet. */
   #find(id: number): Entry | undefined {
-    const found = this.#entries.get(id);
+    const found = this.#known(id);
     if (found || !this.#spawning || this.#spawning.id !== 0) {
       return found;
     }
@@ -205,30 +148,73 @@ export class Kernel {
     return answer;
   }
 
-  cancel(entry: Entry, kind: string, message: string): void {
-    const bytes = new TextEncoder().encode(`${kind}: ${message}`);
+  /** Asks an entry to stop, since somebody wants it or since another one won; `drain` is negative for the kernel's own time. */
+  cancel(entry: Entry, how: "user" | "race-lost", text: string, drain: number): void {
+    const bytes = new TextEncoder().encode(text);
     const at = this.call("text", bytes.length);
     new Uint8Array(this.#memory.buffer, at, bytes.length).set(bytes);
-    this.call("cancel", entry.id);
+    this.call("cancel", entry.id, how === "user" ? 0 : 1, drain);
   }
 
-  /** Settles when the time is over; for an entry it is rejected when that is asked to stop. */
-  sleep(entry: Entry | undefined, milliseconds: number): Promise<void> {
+  /** Settles when the time is over, or is rejected when the entry is asked to stop. */
+  sleep(entry: Entry, milliseconds: number): Promise<void> {
+    this.steps?.pause();
     const sleep = (this.#sleeps = (this.#sleeps + 1) >>> 0);
-    return new Promise((done, failed) => {
-      if (entry) {
-        (entry.sleepers ??= new Map()).set(sleep, { done, failed });
-      } else {
-        this.#sleepers.set(sleep, done);
-      }
+    return new Promise((done, fail) => {
+      (entry.sleepers ??= new Map()).set(sleep, { done, fail });
       try {
-        this.call("sleep", entry?.id ?? 0, sleep, milliseconds);
+        this.call("sleep", entry.id, sleep, milliseconds);
       } catch (error) {
-        entry?.sleepers?.delete(sleep);
-        this.#sleepers.delete(sleep);
+        entry.sleepers?.delete(sleep);
         throw error;
       }
     });
+  }
+
+  /** The time since the runtime began, in milliseconds. */
+  now(): number {
+    return this.#host.imports.now();
+  }
+
+  /** From 0 to below 1: from the entropy of the host, or of the seed. */
+  random(): number {
+    return (this.#draws ? this.#draws.next() : this.#host.imports.random()) / 2 ** 32;
+  }
+
+  /** Lets a function go on: now, or when it is drawn. */
+  resume(entry: Entry, go: () => void): void {
+    if (!this.steps) {
+      go();
+      return;
+    }
+    entry.awaited += 1;
+    this.steps.add(entry, () => {
+      entry.awaited -= 1;
+      go();
+    });
+  }
+
+  /** A promise of ours that a function waits for. */
+  after<T>(promise: Promise<T>): Promise<T> {
+    const entry = this.steps?.pause();
+    if (!entry) {
+      return promise;
+    }
+    entry.awaited += 1;
+    const turn = () => {
+      entry.awaited -= 1;
+      return new Promise<void>((go) => this.resume(entry, go));
+    };
+    return promise.then((value) => turn().then(() => value), (error) => turn().then(() => Promise.reject(error)));
+  }
+
+  /** Under a seed a function that need not wait lets others go first, as the draw has it. */
+  turn(entry: Entry): Promise<void> | undefined {
+    if (!this.steps) {
+      return undefined;
+    }
+    this.steps.pause();
+    return new Promise((go) => this.resume(entry, go));
   }
 
   defer(entry: Entry, call: () => unknown): void {
@@ -260,22 +246,26 @@ export class Kernel {
   }
 
   #imports(): WebAssembly.ModuleImports {
-    const text = (at: number, length: number) => new TextDecoder().decode(new Uint8Array(this.#memory.buffer, at, length));
+    const decoder = new TextDecoder();
+    const reason = (kind: number, cause: number, at: number, length: number) =>
+      cancelInfo(kind, cause, decoder.decode(new Uint8Array(this.#memory.buffer, at, length)));
     return {
       start: (id: number) => {
         const entry = this.#find(id);
         if (entry) {
-          this.#start(entry);
+          void this.#start(entry);
         }
       },
       abort: (id: number, kind: number, cause: number, at: number, length: number) =>
-        this.#find(id)?.abort(cancelInfo(kind, cause, text(at, length))),
+        this.#find(id)?.abort(reason(kind, cause, at, length)),
       finalize: (id: number) => this.#finalize(id),
       slept: (id: number, sleep: number) => {
-        const sleepers = this.#entries.get(id)?.sleepers;
-        const sleeper = id === 0 ? this.#sleepers.get(sleep) : sleepers?.get(sleep)?.done;
-        (id === 0 ? this.#sleepers : sleepers)?.delete(sleep);
-        sleeper?.();
+        const entry = this.#known(id);
+        const sleeper = entry?.sleepers?.get(sleep);
+        if (entry && sleeper) {
+          entry.sleepers?.delete(sleep);
+          this.resume(entry, sleeper.done);
+        }
       },
       report: (id: number, ...counts: number[]) => {
         const [ok = 0, failed = 0, cancelled = 0, forced = 0, unpolled = 0, finalized = 0, finalizersForced = 0] = counts;
@@ -287,7 +277,7 @@ export class Kernel {
       ended: (id: number, how: number, kind: number, cause: number, at: number, length: number) => {
         const entry = this.#find(id);
         if (entry) {
-          this.#ended(entry, how, cancelInfo(kind, cause, text(at, length)));
+          this.#ended(entry, how, () => reason(kind, cause, at, length));
         }
       },
       closed: () => this.#closed(),
@@ -295,40 +285,48 @@ export class Kernel {
   }
 
   /** Calls the function in a microtask: never before who spawned it has its handle. */
-  #start(entry: Entry): void {
-    const settle = (how: number) => {
-      if (entry.isEnded || this.#isTrapped) {
-        return;
-      }
-      entry.isSettled = true;
-      if (how === 1 && entry.parent) {
-        // The scope fails with the first error of its tasks, unless it has one of its own.
-        this.#failed(entry.parent, entry.error);
-      }
-      this.#host.enter("settle", entry.id, how);
-    };
-    const run = () => {
-      const call = entry.run;
-      entry.run = undefined;
+  async #start(entry: Entry): Promise<void> {
+    await this.#begun(entry);
+    const { run } = entry;
+    entry.run = undefined;
+    let how = 0;
+    try {
       if (entry.cancelled) {
         throw entry.cancelled;
       }
-      return call?.();
-    };
-    const failed = (error: unknown) => {
+      entry.value = await run?.();
+    } catch (error) {
       // Asked to stop, it ends with that, or with the same of something inside that it waited for.
       const isOwn = entry.cancelled !== undefined && (error instanceof CancelledError || isAbort(error));
-      if (!isOwn) {
+      how = isOwn ? 2 : 1;
+      if (!isOwn && !entry.isEnded) {
         entry.error = error;
         entry.hasError = true;
       }
-      settle(isOwn ? 2 : 1);
-    };
-    const value = (found: unknown) => {
-      entry.value = found;
-      settle(0);
-    };
-    Promise.resolve().then(run).then(value, failed);
+    }
+    this.#settled(entry, how);
+  }
+
+  /** Nothing, or the turn of a function that is to begin. */
+  #begun(entry: Entry): Promise<void> | undefined {
+    return this.steps && new Promise((go) => this.resume(entry, go));
+  }
+
+  /** The promise of a function has settled. */
+  #settled(entry: Entry, how: number): void {
+    this.steps?.end(entry);
+    if (entry.isEnded || this.#isTrapped) {
+      return;
+    }
+    entry.isSettled = true;
+    if (how === 1 && entry.parent && (entry.kind === TASK || entry.kind === BACKGROUND)) {
+      // The scope fails with the first error of its tasks, unless it has one of its own.
+      this.#failed(entry.parent, entry.error);
+    }
+    if (entry.children.first) {
+      this.observer?.("closing", entry);
+    }
+    this.#host.enter("settle", entry.id, how);
   }
 
   #failed(scope: Entry, error: unknown): void {
@@ -339,43 +337,59 @@ export class Kernel {
   }
 
   #finalize(id: number): void {
-    const entry = this.#entries.get(id);
+    const entry = this.#known(id);
     const call = entry?.deferred?.pop();
-    const done = () => void this.#host.enter("finalized", id);
-    const failed = (error: unknown) => {
-      if (entry) {
-        (entry.suppressed ??= []).push(error);
+    if (!entry || !call) {
+      this.#host.enter("finalized", id);
+      return;
+    }
+    this.observer?.("finalizing", entry);
+    const abandoned = entry.finalizer;
+    if (abandoned) {
+      this.#isForced(entry);
+    }
+    entry.finalizer = call;
+    const done = () => {
+      // One that was given up says nothing of the next.
+      if (entry.finalizer === call) {
+        entry.finalizer = undefined;
+        this.#host.enter("finalized", id);
       }
+    };
+    const failed = (error: unknown) => {
+      (entry.suppressed ??= []).push(error);
       done();
     };
-    Promise.resolve().then(call).then(done, failed);
+    const ended = (settle: () => void) => {
+      this.steps?.end(entry);
+      settle();
+    };
+    Promise.resolve(this.#begun(entry)).then(call).then(() => ended(done), (error) => ended(() => failed(error)));
   }
 
-  #ended(entry: Entry, how: number, reason: CancelInfo): void {
-    entry.isEnded = true;
-    this.#entries.delete(entry.id);
-    entry.parent?.children?.delete(entry);
-    if (!entry.isSettled && entry.run === undefined) {
-      const name = entry.path();
-      for (let at: Entry | undefined = entry; at; at = at.parent) {
-        at.forced?.push(name);
-      }
+  /** Whoever waits for one above is told its name. */
+  #isForced(entry: Entry): void {
+    const name = entry.path();
+    for (let at: Entry | undefined = entry; at; at = at.parent) {
+      at.forced?.push(name);
     }
-    entry.failSleepers(entry.cancelled ?? new RuntimeError("TaskEnded", `${entry.name} has ended`));
-    entry.end(this.#outcome(entry, how, reason));
   }
 
-  #outcome(entry: Entry, how: number, reason: CancelInfo): Outcome<unknown> {
-    const suppressed = entry.suppressed && { suppressed: entry.suppressed };
-    switch (how) {
-      case 0:
-        return { kind: "ok", value: entry.value, ...suppressed };
-      case 1:
-        return { kind: "err", error: entry.error, ...suppressed };
-      case 3:
-        return { kind: "panicked", error: panicked(undefined), ...suppressed };
-      default:
-        return { kind: "cancelled", reason, ...suppressed };
+  #ended(entry: Entry, how: number, reason: () => CancelInfo): void {
+    entry.isEnded = true;
+    this.#entries[entry.id & INDEX] = undefined;
+    if ((!entry.isSettled && entry.run === undefined) || entry.finalizer) {
+      this.#isForced(entry);
+      entry.finalizer = undefined;
+    }
+    entry.permits?.forEach((permit) => permit.abort());
+    entry.failWaits();
+    entry.ending = outcomeOf(entry, how, reason);
+    // A forced scope ends before what is inside it: nobody hears of it before that has ended as well.
+    for (let at: Entry | undefined = entry; at?.ending && !at.children.first; at = at.parent) {
+      (at.parent?.children ?? this.roots).remove(at);
+      this.observer?.("ended", at);
+      at.end(at.ending);
     }
   }
 
@@ -384,11 +398,12 @@ export class Kernel {
     this.#isTrapped = true;
     this.#trap = error;
     const reason: CancelInfo = { kind: "poisoned", origin: "poisoned", message: "the module of this runtime has panicked" };
-    for (const entry of [...this.#entries.values()]) {
-      entry.abort(reason);
-      this.#ended(entry, 2, reason);
+    for (const entry of [...this.#entries]) {
+      if (entry) {
+        entry.abort(reason);
+        this.#ended(entry, 2, () => reason);
+      }
     }
-    this.#sleepers.forEach((done) => done());
     this.#closed?.();
   }
 }
@@ -396,4 +411,21 @@ export class Kernel {
 /** Platform calls that were given the signal reject with its reason, or, in WebKit, with an `AbortError` of their own. */
 function isAbort(error: unknown): boolean {
   return typeof DOMException === "function" && error instanceof DOMException && error.name === "AbortError";
+}
+
+/** How an entry ended, in the words of `ended`; `reason` is asked only where there is one. */
+function outcomeOf(entry: Entry, how: number, reason: () => CancelInfo): Outcome<unknown> {
+  const suppressed = entry.suppressed && { suppressed: entry.suppressed };
+  // A background task, whose own account is the only one.
+  const told = how !== 4 ? how : entry.hasError ? 1 : entry.isSettled && !entry.cancelled ? 0 : 2;
+  switch (told) {
+    case 0:
+      return { kind: "ok", value: entry.value, ...suppressed };
+    case 1:
+      return { kind: "err", error: entry.error, ...suppressed };
+    case 3:
+      return { kind: "panicked", error: panicked(undefined), ...suppressed };
+    default:
+      return { kind: "cancelled", reason: how === 4 && entry.cancelled ? entry.cancelled.reason : reason(), ...suppressed };
+  }
 }

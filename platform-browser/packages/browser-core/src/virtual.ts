@@ -3,7 +3,7 @@
 import { connect, type Host } from "./host.mjs";
 
 /** A host of deterministic mode. What else JavaScript waits for, a fetch or a timer of its own, is not waited for here. */
-export function connectVirtual(trapped: (error: unknown) => void): Host {
+export function connectVirtual(trapped: (error: unknown) => void, isIdle: () => boolean): Host {
   const host = connect(trapped);
   let now = 0;
   let due: number | undefined;
@@ -19,7 +19,7 @@ export function connectVirtual(trapped: (error: unknown) => void): Host {
       if (due === undefined) {
         return;
       }
-      if (calls !== before) {
+      if (calls !== before || !isIdle()) {
         watch();
         return;
       }
