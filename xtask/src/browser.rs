@@ -25,7 +25,7 @@ pub struct Args {
     /// Run only these jobs: kit, loop, fair, ticker, packages
     #[arg(long, value_name = "JOB", num_args = 1..)]
     jobs: Vec<String>,
-    /// Instead of the tests measure the pump in Chromium, beside wasm-bindgen-futures
+    /// Instead of the tests measure in Chromium: the pump beside wasm-bindgen-futures, the npm package beside its peers
     #[arg(long)]
     bench: bool,
     /// Instead of the tests serve the sample page
@@ -149,7 +149,7 @@ const PEER: Build = Build {
     file: "web/asupersync_bench_browser_peer.wasm",
 };
 
-/// Prints ratios to wasm-bindgen-futures, in one page.
+/// Prints ratios to wasm-bindgen-futures, and of the npm package to its peers, in Chromium.
 fn bench() -> Result<ExitCode> {
     setup::ensure(Need::Test)?;
     setup::ensure_tool("wasm-bindgen")?;
@@ -168,8 +168,14 @@ fn bench() -> Result<ExitCode> {
     {
         bail!("wasm-bindgen cannot bind {}", peer.display());
     }
-    let jobs = ["chromium:window:bench.mjs".to_owned()];
-    in_browsers(&[("ours", &ours), ("peer", &folder)], &jobs)?;
+    let packages = packages::bundle_bench()?;
+    let jobs = ["bench", "bench-js"].map(|name| format!("chromium:window:{name}.mjs"));
+    let modules = [
+        ("ours", ours.as_path()),
+        ("peer", &folder),
+        ("bench-js", &packages),
+    ];
+    in_browsers(&modules, &jobs)?;
     Ok(ExitCode::SUCCESS)
 }
 

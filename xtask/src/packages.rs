@@ -48,6 +48,23 @@ pub fn build() -> Result<PathBuf> {
     Ok(package.join("dist"))
 }
 
+/// Bundles the work of `tests/browser/bench-js`, each file with its library, and says where.
+pub fn bundle_bench() -> Result<PathBuf> {
+    build()?;
+    let out = workspace::root().join("target/browser/bench-js");
+    let work = workspace::root().join("tests/browser/bench-js");
+    let mut esbuild = Command::new(folder().join("node_modules/.bin/esbuild"));
+    esbuild
+        .env("NODE_PATH", folder().join("node_modules"))
+        .args(["ours", "plain", "effect", "effection"].map(|name| work.join(format!("{name}.mjs"))))
+        .args(["--bundle", "--format=esm", "--log-level=error"])
+        // What effection asks for under node only.
+        .args(["--external:node:*", "--out-extension:.js=.mjs"])
+        .arg(format!("--outdir={}", out.display()));
+    succeed(&mut esbuild, "the work of the bench cannot be bundled")?;
+    Ok(out)
+}
+
 /// Runs npm in the folder of the packages.
 fn npm(args: &[&str]) -> Result<()> {
     let mut npm = Command::new("npm");

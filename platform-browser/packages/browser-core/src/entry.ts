@@ -1,6 +1,6 @@
 // A function from its spawn to its end, as JavaScript keeps it: the half of a kernel task that wasm cannot hold.
 
-import { CancelledError, RuntimeError, type CancelInfo } from "./errors.js";
+import { cancelledBy, RuntimeError, type CancelInfo, type CancelledError } from "./errors.js";
 import type { Kernel, Outcome, ScopeReport } from "./kernel.js";
 
 /** What a function is spawned as, in the numbers of the module's `spawn`; a scope is opened. */
@@ -10,9 +10,37 @@ export const BACKGROUND = 1;
 export const CONTAINED = 2;
 export const SCOPE = 3;
 
+/** How many paths of those that did not end a scope keeps. */
+const STUCK_MAX = 1000;
+
 /** Something that an entry waits for, to be given up when it is asked to stop. */
 export interface Wait {
   fail(error: RuntimeError): void;
+  /** The number of a sleep, in the module's `slept`. */
+  readonly sleep?: number;
+}
+
+/** A sleep under way. */
+export class Sleeper implements Wait {
+  readonly #entry: Entry;
+  readonly sleep: number;
+  readonly #done: () => void;
+  readonly #failed: (error: RuntimeError) => void;
+
+  constructor(entry: Entry, sleep: number, done: () => void, failed: (error: RuntimeError) => void) {
+    this.#entry = entry;
+    this.sleep = sleep;
+    this.#done = done;
+    this.#failed = failed;
+  }
+
+  done(): void {
+    this.#entry.kernel.resume(this.#entry, this.#done);
+  }
+
+  fail(error: RuntimeError): void {
+    this.#entry.kernel.resume(this.#entry, () => this.#failed(error));
+  }
 }
 
 /** Entries side by side, in the order in which they were spawned; linked, since there are many and each goes soon. */
@@ -67,15 +95,18 @@ export class Entry {
   /** The deferred function that is waited for. */
   finalizer: (() => unknown) | undefined;
   suppressed: unknown[] | undefined;
-  sleepers: Map<number, { done: () => void; fail: (error: RuntimeError) => void }> | undefined;
   /** Those inside it that have not ended. */
   readonly children = new Siblings();
   before: Entry | undefined;
   after: Entry | undefined;
   /** Places in channels that it holds. */
   permits: Set<{ abort(): void }> | undefined;
-  /** Names of those below that were forced, while somebody waits for them. */
-  forced: string[] | undefined;
+  /** The paths of it and those below that did not end by themselves: the innermost, since who is around them waited. */
+  stuck: string[] | undefined;
+  /** It, or what it deferred, was given up. */
+  wasForced = false;
+  /** How many there were when it was asked to stop. */
+  #stuckBefore = 0;
   report: ScopeReport | undefined;
   /** How it ended, told when all below has ended too. */
   ending: Outcome<unknown> | undefined;
@@ -135,7 +166,8 @@ export class Entry {
   }
 
   abort(reason: CancelInfo): void {
-    this.cancelled = new CancelledError(reason);
+    this.cancelled = cancelledBy(reason);
+    this.#stuckBefore = this.stuck?.length ?? 0;
     this.kernel.observer?.("cancel-requested", this);
     this.failWaits();
     this.controller?.abort(this.cancelled);
@@ -146,7 +178,19 @@ export class Entry {
 
   /** It waits for the runtime. */
   get isWaiting(): boolean {
-    return this.awaited + (this.sleepers?.size ?? 0) + (this.#waits?.size ?? 0) > 0 || this.#wait !== undefined;
+    return this.awaited + (this.#waits?.size ?? 0) > 0 || this.#wait !== undefined;
+  }
+
+  /** It did not end by itself; told once all below has ended, who may be the cause. */
+  addItself(): void {
+    if ((this.stuck?.length ?? 0) === this.#stuckBefore) {
+      this.addStuck([this.path()]);
+    }
+  }
+
+  addStuck(paths: readonly string[]): void {
+    const stuck = (this.stuck ??= []);
+    stuck.push(...paths.slice(0, STUCK_MAX - stuck.length));
   }
 
   addWait(wait: Wait): void {
@@ -165,15 +209,27 @@ export class Entry {
     }
   }
 
+  /** The sleep of this number is over. */
+  slept(sleep: number): void {
+    let wait = this.#wait;
+    if (wait?.sleep !== sleep) {
+      wait = [...(this.#waits ?? [])].find((one) => one.sleep === sleep);
+    }
+    if (wait instanceof Sleeper) {
+      this.removeWait(wait);
+      wait.done();
+    }
+  }
+
   /** Gives up what it waits for, since it was asked to stop or has ended. */
   failWaits(): void {
-    const [sleepers, wait, waits] = [this.sleepers, this.#wait, this.#waits];
-    if (!sleepers && !wait && !waits) {
+    const wait = this.#wait;
+    const waits = this.#waits;
+    if (!wait && !waits) {
       return;
     }
-    this.sleepers = this.#wait = this.#waits = undefined;
+    this.#wait = this.#waits = undefined;
     const error = this.cancelled ?? new RuntimeError("TaskEnded", `${this.name} has ended`);
-    sleepers?.forEach((sleeper) => this.kernel.resume(this, () => sleeper.fail(error)));
     wait?.fail(error);
     waits?.forEach((one) => one.fail(error));
   }

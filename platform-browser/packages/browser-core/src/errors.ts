@@ -57,6 +57,15 @@ export class CancelledError extends RuntimeError {
   }
 }
 
+const told = new WeakMap<CancelInfo, CancelledError>();
+
+/** The error of a reason. One for all that are told it: each has a stack to be made, and none of them says more. */
+export function cancelledBy(reason: CancelInfo): CancelledError {
+  const error = told.get(reason) ?? new CancelledError(reason);
+  told.set(reason, error);
+  return error;
+}
+
 /** An argument that is not what it should be. */
 export function invalid(what: string, found: unknown): RuntimeError {
   const given = typeof found === "number" || typeof found === "string" ? JSON.stringify(found) ?? String(found) : typeof found;
@@ -85,14 +94,22 @@ const KINDS: readonly CancelKind[] = [
   "user", "timeout", "scope-done", "fail-fast", "race-lost", "parent-cancelled", "shutdown", "poisoned",
 ];
 
+/** The reason that was told last; a request goes to many. */
+let last: { readonly kind: number; readonly cause: number; readonly text: string; readonly reason: CancelInfo } | undefined;
+
 /** A reason in the numbers and the text of the module. */
 export function cancelInfo(kind: number, cause: number, text: string): CancelInfo {
+  if (last?.kind === kind && last.cause === cause && last.text === text) {
+    return last.reason;
+  }
   const first = KINDS[cause - 1] ?? "user";
   // What `cancel` wrote: its kind, then its message.
   const split = first === "user" ? text.indexOf(": ") : -1;
-  return {
+  const reason: CancelInfo = {
     kind: KINDS[kind - 1] ?? "user",
     origin: split < 0 ? first : text.slice(0, split),
     message: split < 0 ? text : text.slice(split + 2),
   };
+  last = { kind, cause, text, reason };
+  return reason;
 }

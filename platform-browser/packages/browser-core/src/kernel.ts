@@ -4,7 +4,7 @@
 // the module says; nothing of that is decided here.
 
 import { connect, type Host } from "./host.mjs";
-import { BACKGROUND, Entry, SCOPE, Siblings, TASK } from "./entry.js";
+import { BACKGROUND, Entry, SCOPE, Siblings, Sleeper, TASK } from "./entry.js";
 import { cancelInfo, CancelledError, panicked, refusal, RuntimeError, type CancelInfo } from "./errors.js";
 import { MODULE } from "./module.js";
 import { Draws, Steps } from "./steps.js";
@@ -160,12 +160,13 @@ export class Kernel {
   sleep(entry: Entry, milliseconds: number): Promise<void> {
     this.steps?.pause();
     const sleep = (this.#sleeps = (this.#sleeps + 1) >>> 0);
-    return new Promise((done, fail) => {
-      (entry.sleepers ??= new Map()).set(sleep, { done, fail });
+    return new Promise((done, failed) => {
+      const wait = new Sleeper(entry, sleep, done, failed);
+      entry.addWait(wait);
       try {
         this.call("sleep", entry.id, sleep, milliseconds);
       } catch (error) {
-        entry.sleepers?.delete(sleep);
+        entry.removeWait(wait);
         throw error;
       }
     });
@@ -259,14 +260,7 @@ export class Kernel {
       abort: (id: number, kind: number, cause: number, at: number, length: number) =>
         this.#find(id)?.abort(reason(kind, cause, at, length)),
       finalize: (id: number) => this.#finalize(id),
-      slept: (id: number, sleep: number) => {
-        const entry = this.#known(id);
-        const sleeper = entry?.sleepers?.get(sleep);
-        if (entry && sleeper) {
-          entry.sleepers?.delete(sleep);
-          this.resume(entry, sleeper.done);
-        }
-      },
+      slept: (id: number, sleep: number) => this.#known(id)?.slept(sleep),
       report: (id: number, ...counts: number[]) => {
         const [ok = 0, failed = 0, cancelled = 0, forced = 0, unpolled = 0, finalized = 0, finalizersForced = 0] = counts;
         const entry = this.#find(id);
@@ -344,10 +338,7 @@ export class Kernel {
       return;
     }
     this.observer?.("finalizing", entry);
-    const abandoned = entry.finalizer;
-    if (abandoned) {
-      this.#isForced(entry);
-    }
+    entry.wasForced ||= entry.finalizer !== undefined;
     entry.finalizer = call;
     const done = () => {
       // One that was given up says nothing of the next.
@@ -367,19 +358,11 @@ export class Kernel {
     Promise.resolve(this.#begun(entry)).then(call).then(() => ended(done), (error) => ended(() => failed(error)));
   }
 
-  /** Whoever waits for one above is told its name. */
-  #isForced(entry: Entry): void {
-    const name = entry.path();
-    for (let at: Entry | undefined = entry; at; at = at.parent) {
-      at.forced?.push(name);
-    }
-  }
-
   #ended(entry: Entry, how: number, reason: () => CancelInfo): void {
     entry.isEnded = true;
     this.#entries[entry.id & INDEX] = undefined;
     if ((!entry.isSettled && entry.run === undefined) || entry.finalizer) {
-      this.#isForced(entry);
+      entry.wasForced = true;
       entry.finalizer = undefined;
     }
     entry.permits?.forEach((permit) => permit.abort());
@@ -388,6 +371,12 @@ export class Kernel {
     // A forced scope ends before what is inside it: nobody hears of it before that has ended as well.
     for (let at: Entry | undefined = entry; at?.ending && !at.children.first; at = at.parent) {
       (at.parent?.children ?? this.roots).remove(at);
+      if (at.wasForced) {
+        at.addItself();
+      }
+      if (at.stuck) {
+        at.parent?.addStuck(at.stuck);
+      }
       this.observer?.("ended", at);
       at.end(at.ending);
     }

@@ -48,9 +48,12 @@ function first(arms: readonly Entry[], counts: (outcome: Outcome<unknown>) => bo
       })));
 }
 
-function checkArms(calls: unknown, options: object, what: string): void {
+function checkArms(calls: unknown, options: RaceOptions<never>, what: string): void {
   checkCalls(calls, what);
   checkOptions(options, ["late"], `the options of ${what}`);
+  if (options.late !== undefined) {
+    checkFunction(options.late, "late");
+  }
   if ((calls as unknown[]).length === 0) {
     throw invalid(`${what} takes one function at least, since none of no functions ends`, 0);
   }

@@ -7,7 +7,7 @@ import type { Kernel, Outcome, ScopeReport } from "./kernel.js";
 import { onAbort, said } from "./links.js";
 import { all, any, latest, race, settle, type AnyOf, type RaceOptions } from "./race.js";
 import { retry, type RetryPolicy } from "./retry.js";
-import { cancelEntry, Task, unwrap, type CancelOptions, type CancelReport, type CancelRequest } from "./task.js";
+import { cancelEntry, checkDrain, Task, unwrap, type CancelOptions, type CancelReport, type CancelRequest } from "./task.js";
 import type { CancelTokenHandle } from "./token.js";
 
 /** How a scope is opened. */
@@ -245,7 +245,8 @@ export class ScopeHandle extends Scope {
   }
 
   /** Cancels what is inside and waits for its clean-up. A second call gives the same report. */
-  close(options: CancelOptions = {}): Promise<CancelReport<void>> {
+  async close(options: CancelOptions = {}): Promise<CancelReport<void>> {
+    checkDrain(options);
     this.#closing ??= cancelEntry<void>(this.#entry, { kind: "closed" }, options);
     return this.#entry.kernel.after(this.#closing);
   }

@@ -2,7 +2,7 @@
 
 import { checkOptions, checkRequest, checkTime } from "./check.js";
 import type { Entry } from "./entry.js";
-import { CancelledError } from "./errors.js";
+import { cancelledBy } from "./errors.js";
 import type { Outcome } from "./kernel.js";
 
 /** Why something is to stop: `kind` is a word of yours, `user` if not said. */
@@ -32,12 +32,12 @@ export async function cancelEntry<T>(
 ): Promise<CancelReport<T>> {
   const text = checkRequest(request);
   const drain = checkDrain(options);
-  const forced = (entry.forced ??= []);
+  const before = entry.isEnded ? 0 : (entry.stuck?.length ?? 0);
   if (!entry.isEnded) {
     entry.kernel.cancel(entry, "user", text, drain);
   }
   const outcome = (await entry.over) as Outcome<T>;
-  return { outcome, stuck: innermost(forced) };
+  return { outcome, stuck: entry.stuck?.slice(before) ?? [] };
 }
 
 /** The time of a cancel as the module takes it. */
@@ -46,24 +46,13 @@ export function checkDrain(options: CancelOptions): number {
   return options.drain === undefined ? -1 : checkTime(options.drain, "drain");
 }
 
-/** Those paths that are around no other: who waited for what is inside it is not to blame. */
-function innermost(paths: readonly string[]): string[] {
-  const around = new Set<string>();
-  for (const path of paths) {
-    for (let cut = path.lastIndexOf("/"); cut > 0 && !around.has(path.slice(0, cut)); cut = path.lastIndexOf("/", cut - 1)) {
-      around.add(path.slice(0, cut));
-    }
-  }
-  return [...new Set(paths)].filter((path) => !around.has(path));
-}
-
 /** The value, or what became of it as an error. */
 export function unwrap<T>(outcome: Outcome<T>): T {
   switch (outcome.kind) {
     case "ok":
       return outcome.value;
     case "cancelled":
-      throw new CancelledError(outcome.reason);
+      throw cancelledBy(outcome.reason);
     default:
       throw outcome.error;
   }

@@ -3,7 +3,7 @@
 import { checkRequest } from "./check.js";
 import { entryOf, type Scope } from "./scope.js";
 import type { Entry } from "./entry.js";
-import { cancelEntry, type CancelOptions, type CancelRequest } from "./task.js";
+import { cancelEntry, checkDrain, type CancelOptions, type CancelRequest } from "./task.js";
 
 /** Cancels all that it is bound to: by `bind`, or by the option `token` of a scope. */
 export class CancelTokenHandle {
@@ -38,6 +38,7 @@ export class CancelTokenHandle {
 
   /** Cancels all scopes that are bound, and waits until they have ended; names those in them that did not by themselves. */
   async cancel(options: CancelOptions = {}): Promise<{ readonly stuck: readonly string[] }> {
+    checkDrain(options);
     const bound = [...this.#bound];
     const reports = Promise.all(bound.map((entry) => cancelEntry(entry, this.reason, options)));
     this.#options ??= options;
