@@ -138,6 +138,11 @@ class Browser {
     return this.wire.send("POST", `${this.session}/url`, { url });
   }
 
+  /** Makes the window so many pixels wide and high. */
+  resize(width, height) {
+    return this.wire.send("POST", `${this.session}/window/rect`, { width, height });
+  }
+
   /** Runs the body of a function in the page, and gives what it returns. */
   evaluate(script, ...args) {
     return this.wire.send("POST", `${this.session}/execute/sync`, { script, args });
