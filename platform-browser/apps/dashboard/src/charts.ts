@@ -21,6 +21,7 @@ function options(height: number, series: uPlot.Series, axis: uPlot.Axis, paths: 
   return {
     width: 600,
     height,
+    padding: [8, 8, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: "market" }, y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { x: { time: true, range: (_, __, max) => [max - SPAN_MS / 1000, max] }, y: paths as uPlot.Scale },
@@ -47,7 +48,7 @@ export class Charts {
       label: "order", stroke: colour("--order"), fill: colour("--order"), width: 0, points: { show: false },
       paths: uPlot.paths.bars!({ size: [0.6, 3], align: -1 }),
     };
-    this.#orders = new uPlot(options(130, bars, {}, { range: (_, __, max) => [0, Math.max(max, 1)] }), [[], []], orders);
+    this.#orders = new uPlot(options(120, bars, { size: 28 }, { range: (_, __, max) => [0, Math.max(max, 1)] }), [[], []], orders);
     new ResizeObserver(() => this.#resize()).observe(root);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#each((chart) => chart.redraw()));
   }

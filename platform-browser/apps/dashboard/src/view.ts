@@ -39,13 +39,13 @@ export class Page implements View {
   }
 
   symbols(names: readonly string[]): void {
-    const legend = find("symbols").firstElementChild as HTMLElement;
+    const title = find("market-title");
     const choices = names.map((name) => {
       const input = element("input", "");
       Object.assign(input, { type: "radio", name: "symbol", value: name, onchange: () => this.choose(name) });
       return element("label", "symbol", input, element("span", "", name));
     });
-    find("symbols").replaceChildren(legend, ...choices);
+    find("symbols").replaceChildren(title, ...choices);
     const inputs = [...find("symbols").querySelectorAll("input")];
     const chosen = inputs.find(({ value }) => value === this.#symbol) ?? inputs[0];
     if (chosen) {
