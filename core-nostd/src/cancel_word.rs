@@ -96,6 +96,17 @@ impl CancelWord {
         Some(force_at)
     }
 
+    /// What was asked is to be over by `limit`, and says so if that is sooner than it was. `None`: it is no sooner, or
+    /// nothing was asked.
+    pub fn hasten(&self, limit: Time) -> Option<Time> {
+        let mut detail = self.detail.lock();
+        let hastens = detail.reason.is_some() && limit < detail.force_at;
+        hastens.then(|| {
+            detail.force_at = limit;
+            limit
+        })
+    }
+
     /// The cleanup budget is spent. `false`: nothing was asked, or it was marked before.
     pub fn mark_forced(&self) -> bool {
         let detail = self.detail.lock();

@@ -11,7 +11,7 @@ use core::ops::Deref;
 use core::task::Waker;
 use core::time::Duration;
 
-use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind, CleanupBudgets};
+use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind, CancelRequest, CleanupBudgets};
 use crate::capacity::Capacity;
 use crate::diagnostic::Diagnostic;
 use crate::executor::{Executor, THREADS};
@@ -612,9 +612,8 @@ impl Kernel {
                     }
                 }
                 TimerAction::TaskDeadline(task) => {
-                    let path = task.path;
-                    let message = "the task's deadline passed".into();
-                    region::cancel_task(&task, CancelKind::Timeout, path, message);
+                    let request = CancelRequest::timeout("the task's deadline passed");
+                    region::cancel_task(&task, task.path, request);
                 }
                 TimerAction::TaskForce(task) => task.force(),
             }

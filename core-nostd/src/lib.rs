@@ -82,7 +82,9 @@ pub mod lock;
 mod wait;
 
 pub use budget::Budget;
-pub use cancel::{CAUSE_DEPTH_MAX, CancelKind, CancelReason, Cancelled, CleanupBudgets};
+pub use cancel::{
+    CAUSE_DEPTH_MAX, CancelKind, CancelReason, CancelRequest, Cancelled, CleanupBudgets,
+};
 pub use capsule::{Capsule, CapsuleError, HostObject};
 pub use cx::{Cx, CxBase, LocalCx};
 pub use diagnostic::Diagnostic;

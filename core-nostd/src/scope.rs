@@ -127,7 +127,9 @@ impl Scope {
                 }
             }
             _ => {
-                let _ = self.word.request(inherited, limit, config);
+                if self.word.request(inherited, limit, config).is_none() {
+                    let _ = self.word.hasten(limit);
+                }
             }
         }
     }

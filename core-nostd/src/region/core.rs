@@ -199,7 +199,7 @@ impl RegionCore {
         self.request_cancel(reason, Time::MAX);
     }
 
-    /// Asks the region to stop (R-CAN-1). Idempotent; only a stronger request changes anything.
+    /// Asks the region to stop (R-CAN-1). Idempotent; only a stronger request, or less time, changes anything.
     ///
     /// The order is what makes it reach everybody: the word first, then the gate, then the list. A
     /// task being admitted sees the gate; one that links itself re-reads the word; one that is linked is
@@ -210,19 +210,22 @@ impl RegionCore {
         }
         let kind = reason.kind();
         let config = &self.kernel.config;
-        let Some(force_at) = self.word.request(reason, limit, config) else {
+        let asked = self.word.request(reason, limit, config);
+        let Some(force_at) = asked.or_else(|| self.word.hasten(limit)) else {
             return;
         };
-        self.kernel.emit(
-            EventKind::CancelRequested,
-            self.path,
-            self.path.as_u64(),
-            || kind as u64,
-        );
-        if !mutant!(ClosingStillOpen) {
-            let _ = self.gate.close();
+        if asked.is_some() {
+            self.kernel.emit(
+                EventKind::CancelRequested,
+                self.path,
+                self.path.as_u64(),
+                || kind as u64,
+            );
+            if !mutant!(ClosingStillOpen) {
+                let _ = self.gate.close();
+            }
+            self.advance(RegionState::Draining);
         }
-        self.advance(RegionState::Draining);
         let alarm = self
             .kernel
             .insert_region_alarm(force_at, self, Alarm::RegionForce);

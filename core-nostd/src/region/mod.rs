@@ -21,7 +21,7 @@ use alloc::borrow::Cow;
 use alloc::sync::Arc;
 
 use crate::budget::Budget;
-use crate::cancel::{CancelKind, CancelReason};
+use crate::cancel::{CancelKind, CancelReason, CancelRequest};
 use crate::cx::{Cx, LocalCx};
 use crate::error::{Error, SpawnError, TaskError};
 use crate::inspect::Site;
@@ -590,28 +590,27 @@ impl<E: TaskError> LocalRegion<E> {
 }
 
 /// Asks one task to stop (R-CAN-1); the rest of its region runs on.
-pub(crate) fn cancel_task(
-    task: &TaskRef,
-    kind: CancelKind,
-    origin: PathId,
-    message: Cow<'static, str>,
-) {
+pub(crate) fn cancel_task(task: &TaskRef, origin: PathId, request: CancelRequest) {
     let kernel = &task.region.kernel;
-    let reason = CancelReason::new(kind, origin, kernel.now(), message);
-    let limit = task.region.word.force_at();
+    let (kind, until) = (request.kind(), request.until(kernel.now()));
+    let reason = CancelReason::new(kind, origin, kernel.now(), request.into_message());
+    let limit = task.region.word.force_at().min(until);
     let cold = task.cold();
     if mutant!(ToldBeforeReason) {
         task.cancel();
     }
-    let Some(force_at) = cold.cancel.request(reason, limit, &kernel.config) else {
+    let asked = cold.cancel.request(reason, limit, &kernel.config);
+    let Some(force_at) = asked.or_else(|| cold.cancel.hasten(until)) else {
         return;
     };
-    kernel.emit(
-        EventKind::CancelRequested,
-        task.path,
-        task.path.as_u64(),
-        || kind as u64,
-    );
+    if asked.is_some() {
+        kernel.emit(
+            EventKind::CancelRequested,
+            task.path,
+            task.path.as_u64(),
+            || kind as u64,
+        );
+    }
     if !mutant!(ToldBeforeReason) {
         task.cancel();
     }
@@ -636,5 +635,5 @@ pub(crate) fn cancel_task(
 
 /// A quota is spent: the task is asked to stop with `Timeout` (R-SCH-4).
 pub(crate) fn quota_spent(task: &TaskRef, message: &'static str) {
-    cancel_task(task, CancelKind::Timeout, task.path, message.into());
+    cancel_task(task, task.path, CancelRequest::timeout(message));
 }

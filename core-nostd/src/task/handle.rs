@@ -9,7 +9,7 @@ use core::task::{Context, Poll};
 use super::cell::{Cell, Header, erased};
 use super::reference::TaskRef;
 use super::state::JoinAction;
-use crate::cancel::{CancelKind, Cancelled};
+use crate::cancel::{CancelRequest, Cancelled};
 use crate::cx::CxBase;
 use crate::error::TaskError;
 use crate::inspect::WaitSlot;
@@ -49,11 +49,29 @@ impl<T, E: TaskError> Task<T, E> {
         }
     }
 
-    /// Asks the task to stop (kind [`CancelKind::User`]); it drains and ends in its own time.
+    /// Asks the task to stop (kind [`CancelKind::User`](crate::CancelKind::User)); it drains and ends in its own time.
     ///
     /// Idempotent. Does not wait: [`join`](Self::join) does.
     pub fn cancel(&self, why: impl Into<Cow<'static, str>>) {
-        crate::region::cancel_task(&self.task, CancelKind::User, self.task.path, why.into());
+        self.cancel_with(CancelRequest::user(why));
+    }
+
+    /// Asks the task to stop, with a kind and a time to clean up.
+    ///
+    /// Asked again with less time, it has that; never more than it had.
+    ///
+    /// ```
+    /// # use asupersync_core::{CancelRequest, CxBase, Cancelled, Error, Task};
+    /// # use core::time::Duration;
+    /// # async fn superseded(load: Task<u32, Error>, cx: &CxBase) -> Result<(), Cancelled> {
+    /// load.cancel_with(CancelRequest::race_lost("superseded").within(Duration::from_millis(200)));
+    /// let outcome = load.outcome(cx).await?; // at the latest when its finalizers have ended after 200 ms
+    /// # drop(outcome);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cancel_with(&self, request: CancelRequest) {
+        crate::region::cancel_task(&self.task, self.task.path, request);
     }
 
     /// The task's schedule-independent id.
@@ -237,6 +255,11 @@ impl<T, E: TaskError> LocalTask<T, E> {
     /// Asks the task to stop; see [`Task::cancel`].
     pub fn cancel(&self, why: impl Into<Cow<'static, str>>) {
         self.task.cancel(why);
+    }
+
+    /// Asks the task to stop, with a kind and a time to clean up; see [`Task::cancel_with`].
+    pub fn cancel_with(&self, request: CancelRequest) {
+        self.task.cancel_with(request);
     }
 
     /// Whether the outcome is there.

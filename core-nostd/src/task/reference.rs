@@ -10,6 +10,7 @@ use core::ptr::NonNull;
 
 use super::cell::{Header, LOCAL, erased};
 use super::state::WakeAction;
+use crate::cancel::CancelRequest;
 use crate::lanes::Lane;
 use crate::mutants::mutant;
 use crate::path::PathId;
@@ -187,12 +188,7 @@ impl Runnable {
     #[doc(hidden)]
     pub fn inject_cancel(&self, message: &'static str) {
         let task = self.counted();
-        crate::region::cancel_task(
-            &task,
-            crate::cancel::CancelKind::User,
-            task.path,
-            message.into(),
-        );
+        crate::region::cancel_task(&task, task.path, CancelRequest::user(message));
     }
 
     fn counted(&self) -> TaskRef {

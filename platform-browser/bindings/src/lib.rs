@@ -22,10 +22,10 @@ use core::cell::Cell;
 use core::future::pending;
 
 use asupersync_browser::{Entry, Runtime, enter};
-use asupersync_core::LocalRegion;
+use asupersync_core::{CancelRequest, LocalRegion};
 use export::export;
 use host::OneThread;
-use registry::{Settled, registry, with_slot};
+use registry::{Kind, Settled, registry, with_slot};
 use spawn::{Refusal, duration};
 use stop::Stop;
 
@@ -92,9 +92,15 @@ export! {
         enter(Entry::Settled, || numbered(spawn::open(parent, limit)))
     }
 
-    /// Spawns a task into a scope: its number, or a refusal.
-    fn spawn(scope: f64, is_background: u32) -> f64 {
-        enter(Entry::Settled, || numbered(spawn::task(scope, is_background != 0)))
+    /// Spawns a task into a scope: its number, or a refusal. 0: its error is the scope's, 1: it is a background task, 2: its
+    /// error is for who waits for it.
+    fn spawn(scope: f64, kind: u32) -> f64 {
+        let kind = match kind {
+            0 => Kind::Task,
+            1 => Kind::Background,
+            _ => Kind::Contained,
+        };
+        enter(Entry::Settled, || numbered(spawn::task(scope, kind)))
     }
 
     /// The promise of a slot's function has settled: 0 with a value, 1 with an error, 2 with its own cancel.
@@ -137,42 +143,45 @@ export! {
         })
     }
 
-    /// Arms a sleep of a slot, or, for 0, of nobody: `slept` follows, unless the slot ends before.
+    /// Arms a sleep of a slot: `slept` follows, unless the slot ends before.
     fn sleep(slot: f64, sleep: u32, ms: f64) -> i32 {
         enter(Entry::Settled, || {
             let Some(clock) = registry(|registry| registry.clock.clone()) else {
                 return Refusal::Ended as i32;
             };
             let alarm = clock.alarm(clock.now().saturating_add(duration(ms)));
-            if slot == 0.0 {
-                registry(|registry| registry.sleeps.push((sleep, alarm)));
-                spawn::wake_collector();
-                return 0;
-            }
             let found = with_slot(slot, |slot| slot.sleeps.push((sleep, alarm)));
             spawn::wake(slot);
             done(found)
         })
     }
 
-    /// Asks the task or scope of a slot to stop, with the text that was written last.
-    fn cancel(slot: f64) -> i32 {
+    /// Asks the task or scope of a slot to stop, with the text that was written last: 0 since somebody wants it, 1 since
+    /// another one won. What has not ended after `drain_ms` is forced; negative: after the time of the kind.
+    fn cancel(slot: f64, kind: u32, drain_ms: f64) -> i32 {
         let text = registry(|registry| core::mem::take(&mut registry.text));
         let why = match String::from_utf8(text) {
             Ok(text) => Cow::Owned(text),
             Err(_) => Cow::Borrowed("the message is no text"),
         };
+        let mut request = match kind {
+            0 => CancelRequest::user(why),
+            _ => CancelRequest::race_lost(why),
+        };
+        if drain_ms >= 0.0 {
+            request = request.within(duration(drain_ms));
+        }
         enter(Entry::Settled, || {
             let Some(handle) = with_slot(slot, |slot| slot.handle.take()) else {
                 return Refusal::NoSuchSlot as i32;
             };
             match handle {
                 Some(handle) => {
-                    handle.cancel(why);
+                    handle.cancel_with(request);
                     with_slot(slot, |slot| slot.handle = Some(handle));
                 }
                 // It waits for its task to have a region.
-                None => drop(with_slot(slot, |slot| slot.asked.replace(why))),
+                None => drop(with_slot(slot, |slot| slot.asked.replace(request))),
             }
             0
         })

@@ -4,14 +4,13 @@
 //! was forged, is of another runtime or of a slot since gone finds nothing. A slot whose generation would wrap is
 //! retired. What a slot means is `tasks`' affair.
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::task::Waker;
 
-use asupersync_core::{Alarm, Clock, Spawner, Task, Time};
+use asupersync_core::{Alarm, CancelRequest, Clock, Spawner, Task, Time};
 
 use crate::host::OneThread;
 use crate::stop::Stop;
@@ -30,9 +29,24 @@ pub enum Settled {
     Cancelled,
 }
 
+/// What a slot's function is.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// The body of a region.
+    #[default]
+    Scope,
+    /// Its error is its region's.
+    Task,
+    /// A task that ends with its region.
+    Background,
+    /// A task whose error is for who waits for it.
+    Contained,
+}
+
 /// One function of JavaScript, from its spawn to the end of its task.
 #[derive(Default)]
 pub struct Slot {
+    pub kind: Kind,
     /// The kernel's handle; a background task has none.
     pub handle: Option<Task<End, Stop>>,
     /// Spawns into the slot's own region, once there is one.
@@ -40,15 +54,17 @@ pub struct Slot {
     pub settled: Option<Settled>,
     /// The finalizer under way has ended.
     pub is_finalized: bool,
+    /// A finalizer is under way.
+    pub is_finalizing: bool,
     /// The function is gone: only finalizers run.
     pub is_over: bool,
     /// A cancel that came before the kernel had the task.
-    pub asked: Option<Cow<'static, str>>,
+    pub asked: Option<CancelRequest>,
     /// Functions deferred of which the kernel has not been told.
     pub deferred: u32,
     /// When a scope is to be cancelled with `Timeout`.
     pub deadline: Option<Time>,
-    /// Scopes that wait for the slot to have a region.
+    /// What waits for the slot to have a region: scopes, and tasks of a scope that is not open yet.
     pub openings: Vec<f64>,
     pub sleeps: Vec<(u32, Alarm)>,
     /// Of the task, while it waits for any of the above.
@@ -74,8 +90,6 @@ pub struct Registry {
     /// Slots whose task may have ended, for the collector.
     pub ends: VecDeque<f64>,
     pub collector: Option<Waker>,
-    /// Sleeps that belong to no slot.
-    pub sleeps: Vec<(u32, Alarm)>,
 }
 
 static REGISTRY: OneThread<Cell<Option<Box<Registry>>>> = OneThread(Cell::new(None));
@@ -100,7 +114,7 @@ impl Registry {
     }
 
     /// A number for a new slot; `None` if all are in use.
-    pub fn add(&mut self) -> Option<f64> {
+    pub fn add(&mut self, kind: Kind) -> Option<f64> {
         let index = match self.free.pop() {
             Some(index) => index as usize,
             None if self.places.len() < 1 << INDEX_BITS => {
@@ -113,7 +127,10 @@ impl Registry {
             None => return None,
         };
         let place = &mut self.places[index];
-        place.slot = Some(Box::default());
+        place.slot = Some(Box::new(Slot {
+            kind,
+            ..Slot::default()
+        }));
         let number = index as u64
             | place.generation << INDEX_BITS
             | self.realm << (INDEX_BITS + GENERATION_BITS);

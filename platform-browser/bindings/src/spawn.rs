@@ -10,12 +10,12 @@ use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
-use asupersync_core::{Budget, CxBase, Outcome, SpawnError, Task, TaskOptions};
+use asupersync_core::{Budget, CxBase, Outcome, SpawnError, Spawner, Task, TaskOptions};
 
 use crate::host::{self, How};
-use crate::registry::{registry, with_slot};
+use crate::registry::{Kind, registry, with_slot};
 use crate::stop::Stop;
-use crate::tasks::{self, Body, End, end_sleeps};
+use crate::tasks::{self, Body, End};
 
 /// How many ends the collector tells at a time.
 const BATCH: usize = 64;
@@ -52,7 +52,8 @@ pub fn open(parent: f64, limit: Option<Duration>) -> Result<f64, Refusal> {
             registry.root.as_ref().ok_or(Refusal::Ended)?;
         } else {
             let slot = registry.slot(parent).ok_or(Refusal::NoSuchSlot)?;
-            if slot.is_over {
+            // A finalizer may open regions (R-REG-3).
+            if slot.is_over && !slot.is_finalizing {
                 return Err(Refusal::Closed);
             }
         }
@@ -60,7 +61,7 @@ pub fn open(parent: f64, limit: Option<Duration>) -> Result<f64, Refusal> {
             (Some(clock), Some(limit)) => Some(clock.now().saturating_add(limit)),
             _ => None,
         };
-        let id = registry.add().ok_or(Refusal::AtCapacity)?;
+        let id = registry.add(Kind::Scope).ok_or(Refusal::AtCapacity)?;
         if let Some(slot) = registry.slot(id) {
             slot.deadline = deadline;
         }
@@ -77,31 +78,47 @@ pub fn open(parent: f64, limit: Option<Duration>) -> Result<f64, Refusal> {
     if waits {
         // The task opens a region, and takes it in.
         wake(parent);
-    } else if !scope_into(parent, id) {
+        return Ok(id);
+    }
+    admitted(parent, id)
+}
+
+/// Spawns a new slot's function into a region that is there.
+fn admitted(parent: f64, id: f64) -> Result<f64, Refusal> {
+    let spawner = spawner(parent).ok_or(Refusal::Closed);
+    let spawned = spawner.and_then(|spawner| spawn_into(&spawner, id).map_err(Refusal::from));
+    spawned.map(|()| id).inspect_err(|_| {
         drop(registry(|registry| registry.remove(id)));
-        return Err(Refusal::Closed);
-    }
-    Ok(id)
+    })
 }
 
-/// Spawns the scope of a slot. `false`: the region does not admit it.
-pub fn scope_into(parent: f64, id: f64) -> bool {
-    let Some(spawner) = spawner(parent) else {
-        return false;
-    };
-    let body = Body::new(id, false);
-    let budget = match with_slot(id, |slot| slot.deadline).flatten() {
-        Some(deadline) => Budget::INFINITE.with_deadline(deadline),
-        None => Budget::INFINITE,
-    };
-    let options = TaskOptions::new().budget(budget);
-    match spawner.spawn_with(options, move |cx| tasks::scope(cx, body)) {
-        Ok(task) => watch(id, task),
-        Err(_) => false,
+/// Spawns the function of a slot.
+pub fn spawn_into(spawner: &Spawner<Stop>, id: f64) -> Result<(), SpawnError> {
+    let found = with_slot(id, |slot| (slot.kind, slot.deadline));
+    let (kind, deadline) = found.unwrap_or_default();
+    let body = Body::new(id, kind);
+    match kind {
+        Kind::Scope => {
+            let budget = match deadline {
+                Some(deadline) => Budget::INFINITE.with_deadline(deadline),
+                None => Budget::INFINITE,
+            };
+            let options = TaskOptions::new().budget(budget);
+            watch(
+                id,
+                spawner.spawn_with(options, move |cx| tasks::scope(cx, body))?,
+            );
+        }
+        Kind::Background => {
+            return spawner
+                .spawn_background(move |cx| async move { tasks::task(cx, body).await.map(drop) });
+        }
+        Kind::Task | Kind::Contained => watch(id, spawner.spawn(move |cx| tasks::task(cx, body))?),
     }
+    Ok(())
 }
 
-/// A scope that waited for a region is not opened: it ends as one that was cancelled before it began.
+/// What waited for a region is not let in: it ends as if it was cancelled before it began.
 pub fn refuse(id: f64) {
     if let Some(slot) = registry(|registry| registry.remove(id)) {
         drop(slot);
@@ -110,22 +127,20 @@ pub fn refuse(id: f64) {
 }
 
 /// Spawns a task into the region of a scope.
-pub fn task(scope: f64, is_background: bool) -> Result<f64, Refusal> {
-    with_slot(scope, |_| ()).ok_or(Refusal::NoSuchSlot)?;
-    let spawner = spawner(scope).ok_or(Refusal::NoScope)?;
-    let id = registry(|registry| registry.add()).ok_or(Refusal::AtCapacity)?;
-    let body = Body::new(id, is_background);
-    let spawned = if is_background {
-        spawner.spawn_background(move |cx| async move { tasks::task(cx, body).await.map(drop) })
-    } else {
-        spawner
-            .spawn(move |cx| tasks::task(cx, body))
-            .map(|task| _ = watch(id, task))
-    };
-    if let Err(refused) = spawned {
-        drop(registry(|registry| registry.remove(id)));
-        return Err(refused.into());
+pub fn task(scope: f64, kind: Kind) -> Result<f64, Refusal> {
+    let (is_over, has_region) = with_slot(scope, |slot| match slot.kind {
+        Kind::Scope => Ok((slot.is_over, slot.spawner.is_some())),
+        _ => Err(Refusal::NoScope),
+    })
+    .ok_or(Refusal::NoSuchSlot)??;
+    if is_over {
+        return Err(Refusal::Closed);
     }
+    let id = registry(|registry| registry.add(kind)).ok_or(Refusal::AtCapacity)?;
+    if has_region {
+        return admitted(scope, id);
+    }
+    with_slot(scope, |slot| slot.openings.push(id));
     Ok(id)
 }
 
@@ -134,7 +149,7 @@ pub fn duration(ms: f64) -> Duration {
     Duration::from_nanos((ms * 1e6) as u64)
 }
 
-fn spawner(slot: f64) -> Option<asupersync_core::Spawner<Stop>> {
+fn spawner(slot: f64) -> Option<Spawner<Stop>> {
     registry(|registry| match slot {
         0.0 => registry.root.clone(),
         slot => registry.slot(slot)?.spawner.clone(),
@@ -151,14 +166,13 @@ pub fn wake(slot: f64) {
 // ------------------------------------------------------------ the collector
 
 /// Has the end of a task told.
-fn watch(id: f64, task: Task<End, Stop>) -> bool {
-    if let Some(why) = with_slot(id, |slot| slot.asked.take()).flatten() {
-        task.cancel(why);
+fn watch(id: f64, task: Task<End, Stop>) {
+    if let Some(request) = with_slot(id, |slot| slot.asked.take()).flatten() {
+        task.cancel_with(request);
     }
     let unwatched = with_slot(id, |slot| slot.handle.replace(task)).flatten();
     drop(unwatched);
     look_at(id);
-    true
 }
 
 fn look_at(id: f64) {
@@ -167,13 +181,6 @@ fn look_at(id: f64) {
         registry.collector.take()
     });
     if let Some(collector) = collector {
-        collector.wake();
-    }
-}
-
-/// Has the collector look at the sleeps of no slot.
-pub fn wake_collector() {
-    if let Some(collector) = registry(|registry| registry.collector.take()) {
         collector.wake();
     }
 }
@@ -190,7 +197,6 @@ impl Wake for Look {
 /// Tells how each task ended, for ever.
 pub async fn collect(cx: &CxBase) {
     poll_fn(|task| -> Poll<()> {
-        ring(task);
         for _ in 0..BATCH {
             let waker = task.waker().clone();
             let next = registry(|registry| match registry.ends.pop_front() {
@@ -206,19 +212,6 @@ pub async fn collect(cx: &CxBase) {
         Poll::Pending
     })
     .await;
-}
-
-/// Ends the sleeps of no slot that are over.
-fn ring(task: &mut Context<'_>) {
-    let mut sleeps = registry(|registry| core::mem::take(&mut registry.sleeps));
-    let over = end_sleeps(&mut sleeps, task);
-    registry(|registry| {
-        sleeps.append(&mut registry.sleeps);
-        registry.sleeps = sleeps;
-    });
-    for sleep in over {
-        host::slept(0.0, sleep);
-    }
 }
 
 /// Tells the end of one task, if it has come; else its end comes back here.

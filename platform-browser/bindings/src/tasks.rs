@@ -8,10 +8,10 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use alloc::vec::Vec;
-use asupersync_core::{Alarm, CancelReason, ChildEnded, Cx, CxBase, Region, RegionOptions};
+use asupersync_core::{Alarm, CancelReason, ChildEnded, Cx, CxBase, Error, Region, RegionOptions};
 
 use crate::host::{self, How};
-use crate::registry::{Settled, registry, with_slot};
+use crate::registry::{Kind, Settled, registry, with_slot};
 use crate::spawn;
 use crate::stop::Stop;
 
@@ -26,15 +26,15 @@ pub enum End {
 /// The function of a slot is on its way; dropped when it is gone.
 pub struct Body {
     slot: f64,
-    is_background: bool,
+    kind: Kind,
     has_begun: bool,
 }
 
 impl Body {
-    pub fn new(slot: f64, is_background: bool) -> Self {
+    pub fn new(slot: f64, kind: Kind) -> Self {
         Self {
             slot,
-            is_background,
+            kind,
             has_begun: false,
         }
     }
@@ -43,7 +43,7 @@ impl Body {
     fn begin(&mut self, cx: &CxBase) {
         self.has_begun = true;
         let slot = self.slot;
-        if self.is_background {
+        if self.kind == Kind::Background {
             // Deferred first, so it runs last, and nothing of the slot comes after it.
             let _ = cx.defer(move |_cx| async move { forget(slot) });
         }
@@ -55,6 +55,7 @@ impl Drop for Body {
     fn drop(&mut self) {
         let found = with_slot(self.slot, |slot| {
             slot.is_over = true;
+            slot.spawner = None;
             let openings = core::mem::take(&mut slot.openings);
             (
                 core::mem::take(&mut slot.sleeps),
@@ -66,7 +67,7 @@ impl Drop for Body {
             // They came too late to be opened.
             openings.into_iter().for_each(spawn::refuse);
         }
-        if self.is_background && !self.has_begun {
+        if self.kind == Kind::Background && !self.has_begun {
             forget(self.slot);
         }
     }
@@ -91,17 +92,20 @@ enum News {
 pub async fn task(cx: Cx<Stop>, mut body: Body) -> Result<End, Stop> {
     let slot = body.slot;
     body.begin(&cx);
-    match run(&cx, slot, false).await {
+    let ended = match run(&cx, slot, false).await {
         Ok(News::Settled(settled)) => outcome(settled),
         Ok(News::Opening) => {
             let inside = async |region: &Region<Stop>| {
                 admit(region, slot);
-                run(region, slot, true).await.map(|_| ())
+                run(region, slot, true).await.map(|_| End::Ok)
             };
-            cx.region_of(RegionOptions::new(), inside).await?;
-            Ok(End::Ok)
+            cx.region_of(RegionOptions::new(), inside).await
         }
         Err(stop) => Err(stop),
+    };
+    match ended {
+        Err(Stop::Failed) if body.kind == Kind::Contained => Ok(End::Failed),
+        ended => ended,
     }
 }
 
@@ -130,12 +134,12 @@ pub async fn scope(cx: Cx<Stop>, mut body: Body) -> Result<End, Stop> {
 fn admit(region: &Region<Stop>, slot: f64) {
     let spawner = region.spawner();
     let waiting = with_slot(slot, |slot| {
-        slot.spawner = Some(spawner);
+        slot.spawner = Some(spawner.clone());
         core::mem::take(&mut slot.openings)
     });
     for opening in waiting.unwrap_or_default() {
-        if !spawn::scope_into(slot, opening) {
-            // Its region is closing: the scope ends like one that was never begun.
+        if spawn::spawn_into(&spawner, opening).is_err() {
+            // The region is closing, or the runtime full: it ends like one that was never begun.
             spawn::refuse(opening);
         }
     }
@@ -212,19 +216,59 @@ async fn news(cx: &CxBase, slot: f64, has_region: bool) -> News {
     .await
 }
 
-/// Calls the newest deferred function of a slot and waits for its promise.
-async fn finalizer(_cx: &CxBase, slot: f64) {
-    with_slot(slot, |slot| slot.is_finalized = false);
+/// Calls the newest deferred function of a slot and waits for its promise. What it opens lies in a region of its own.
+async fn finalizer(cx: &Cx<Error>, slot: f64) {
+    with_slot(slot, |slot| {
+        slot.is_finalized = false;
+        slot.is_finalizing = true;
+    });
+    let _under_way = UnderWay(slot);
     host::finalize(slot);
+    if finalized(slot, false).await {
+        return;
+    }
+    let inside = async |region: &Region<Stop>| {
+        admit(region, slot);
+        finalized(slot, true).await;
+        Ok(())
+    };
+    // What failed inside was for who awaited it there.
+    let _: Result<(), Stop> = cx.region_of(RegionOptions::new(), inside).await;
+}
+
+/// A deferred function is being waited for, or is given up when this is dropped.
+struct UnderWay(f64);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let left = with_slot(self.0, |slot| {
+            slot.is_finalizing = false;
+            slot.spawner = None;
+            (
+                core::mem::take(&mut slot.sleeps),
+                core::mem::take(&mut slot.openings),
+            )
+        });
+        let (_sleeps, openings) = left.unwrap_or_default();
+        openings.into_iter().for_each(spawn::refuse);
+    }
+}
+
+/// Waits for the deferred function under way. `false`: it opens a scope first.
+async fn finalized(slot: f64, has_region: bool) -> bool {
     poll_fn(|task| {
-        if with_slot(slot, |slot| slot.is_finalized) != Some(false) {
-            return Poll::Ready(());
+        let found = with_slot(slot, |slot| (slot.is_finalized, slot.openings.is_empty()));
+        let (is_finalized, opens_none) = found.unwrap_or((true, true));
+        if is_finalized {
+            return Poll::Ready(true);
+        }
+        if !has_region && !opens_none {
+            return Poll::Ready(false);
         }
         ring(slot, task);
         Poll::Pending
     })
-    .await;
-    drop(with_slot(slot, |slot| core::mem::take(&mut slot.sleeps)));
+    .await
 }
 
 /// Ends the sleeps of a slot that are over, and leaves the waker for the next.
@@ -254,7 +298,7 @@ fn ring(slot: f64, task: &mut Context<'_>) {
 }
 
 /// Takes out the sleeps that are over; the others wake `task`.
-pub fn end_sleeps(sleeps: &mut Vec<(u32, Alarm)>, task: &mut Context<'_>) -> Vec<u32> {
+fn end_sleeps(sleeps: &mut Vec<(u32, Alarm)>, task: &mut Context<'_>) -> Vec<u32> {
     let mut over = Vec::new();
     sleeps.retain_mut(|(sleep, alarm)| {
         let is_over = Pin::new(alarm).poll(task).is_ready();

@@ -7,7 +7,8 @@ use core::time::Duration;
 
 use asupersync_core::lock::Semaphore;
 use asupersync_core::{
-    CancelKind, Cx, Error, INLINE_DEPTH_MAX, LocalRegion, Policy, RegionOptions,
+    CancelKind, CancelRequest, Cx, Error, INLINE_DEPTH_MAX, LocalRegion, Outcome, Policy,
+    RegionOptions,
 };
 
 use super::by_hand::poll_once;
@@ -42,6 +43,17 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new(
         "can/stronger_request_keeps_the_budget",
         stronger_request_keeps_the_budget,
+    )
+    .needs(&[Need::VirtualTime]),
+    Scenario::new(
+        "can/request_within_a_time_forces_at_its_end",
+        request_within_a_time_forces_at_its_end,
+    )
+    .needs(&[Need::VirtualTime])
+    .after(one_was_forced),
+    Scenario::new(
+        "can/less_time_reaches_who_was_asked",
+        less_time_reaches_who_was_asked,
     )
     .needs(&[Need::VirtualTime]),
     Scenario::new(
@@ -376,6 +388,69 @@ fn stronger_request_keeps_the_budget<'a>(r: &'a LocalRegion, probe: &'a Probe) -
         // A failure or a consequence, depending on which of the two requests closed the region.
         drop(ended);
         probe.expect_marks(&["forced", "13 ms"]);
+        Ok(())
+    })
+}
+
+/// A request with a time of its own: at its end who has not ended is forced; a longer one than the kind's changes
+/// nothing. The reason has the kind that was asked with.
+// proves: R-CAN-4
+fn request_within_a_time_forces_at_its_end<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let up = Flag::new();
+        let raise = up.clone();
+        let deaf = r.spawn(async move |_cx| {
+            raise.raise();
+            pending::<Result<(), Error>>().await
+        })?;
+        up.raised().await;
+        let start = r.now()?;
+        deaf.cancel_with(CancelRequest::race_lost("lost").within(Duration::from_millis(3)));
+        // Before it is asked with as strong a kind, so the first reason stays; no time is won.
+        deaf.cancel_with(CancelRequest::race_lost("later").within(LONG));
+        let outcome = deaf.outcome(r).await?;
+        let took = r.now()?.saturating_since(start);
+        probe.expect_eq(took, Duration::from_millis(3), "it took");
+        let told = match &outcome {
+            Outcome::Cancelled(reason) => Some((reason.kind(), reason.message())),
+            _ => None,
+        };
+        probe.expect_eq(told, Some((CancelKind::RaceLost, "lost")), "the reason");
+        Ok(())
+    })
+}
+
+/// Less time for a task that was asked before is less time for what is inside it, asked before as well.
+// proves: R-CAN-1 R-CAN-4
+fn less_time_reaches_who_was_asked<'a>(r: &'a LocalRegion, probe: &'a Probe) -> Run<'a> {
+    Box::pin(async move {
+        let (up, notes) = (Flag::new(), probe.clone());
+        let raise = up.clone();
+        let host = r.spawn(async move |cx| {
+            cx.region(async |inner| {
+                inner.spawn(async move |_cx| {
+                    let _gone = notes.mark_on_drop("forced");
+                    raise.raise();
+                    pending::<Result<(), Error>>().await
+                })?;
+                Ok(())
+            })
+            .await
+        })?;
+        up.raised().await;
+        host.cancel("enough");
+        r.sleep(Duration::from_millis(1)).await?;
+        host.cancel_with(CancelRequest::user("at once").within(Duration::from_millis(2)));
+        r.sleep(Duration::from_millis(3)).await?;
+        // `ParentCancelled` alone would leave it 10 ms.
+        probe.mark("4 ms");
+        let outcome = host.outcome(r).await?;
+        probe.expect_marks(&["forced", "4 ms"]);
+        let first = match &outcome {
+            Outcome::Cancelled(reason) => Some(reason.message()),
+            _ => None,
+        };
+        probe.expect_eq(first, Some("enough"), "the reason");
         Ok(())
     })
 }

@@ -4,8 +4,10 @@
 export type ErrorCode =
   | "AtCapacity"
   | "Cancelled"
+  | "ChannelClosed"
   | "InvalidArgument"
   | "Panicked"
+  | "PermitSpent"
   | "RuntimeClosed"
   | "ScopeClosed"
   | "StaleHandle"

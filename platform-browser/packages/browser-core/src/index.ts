@@ -1,17 +1,10 @@
+export type { Channel, ChannelFactory, Permit, Receiver, Sender } from "./channel.js";
 export { CancelledError, RuntimeError, type CancelInfo, type CancelKind, type ErrorCode } from "./errors.js";
 export type { Outcome, ScopeReport } from "./kernel.js";
-export {
-  createRuntime,
-  withRuntime,
-  type CancelOptions,
-  type CancelReport,
-  type CancelRequest,
-  type Cx,
-  type Runtime,
-  type RuntimeOptions,
-  type Scope,
-  type ScopeFunction,
-  type ScopeOptions,
-  type Task,
-  type TaskFunction,
-} from "./runtime.js";
+export type { AnyOf, RaceOptions } from "./race.js";
+export type { RetryPolicy } from "./retry.js";
+export { createRuntime, withRuntime, type Runtime, type RuntimeOptions } from "./runtime.js";
+export type { Cx, Scope, ScopeFunction, ScopeHandle, ScopeOptions, TaskFunction } from "./scope.js";
+export type { CancelOptions, CancelReport, CancelRequest, Task } from "./task.js";
+export type { CancelTokenHandle } from "./token.js";
+export { chromeTrace, type ChromeTrace, type TraceApi, type TraceEvent, type TraceNode, type TraceOptions } from "./tracing.js";

@@ -4,6 +4,7 @@
 // the module says; nothing of that is decided here.
 
 import { connect, type Host } from "./host.mjs";
+import { BACKGROUND, Entry, SCOPE, TASK } from "./entry.js";
 import { cancelInfo, CancelledError, panicked, refusal, RuntimeError, type CancelInfo } from "./errors.js";
 import { MODULE } from "./module.js";
 import { connectVirtual } from "./virtual.js";
@@ -31,85 +32,10 @@ export interface ScopeReport {
 
 /** The exports that answer with a number: a negative one is a refusal. */
 type Export = "open" | "spawn" | "defer" | "sleep" | "text" | "cancel";
-type Sleeper = { done: () => void; failed: (error: RuntimeError) => void };
-
-/** A function from its spawn to its end. */
-export class Entry {
-  readonly kernel: Kernel;
-  readonly name: string;
-  readonly parent: Entry | undefined;
-  run: (() => unknown) | undefined;
-  id = 0;
-  /** Why it was asked to stop, as it is thrown. */
-  cancelled: CancelledError | undefined;
-  controller: AbortController | undefined;
-  value: unknown;
-  error: unknown;
-  hasError = false;
-  /** The promise of the function has settled. */
-  isSettled = false;
-  isEnded = false;
-  deferred: (() => unknown)[] | undefined;
-  suppressed: unknown[] | undefined;
-  sleepers: Map<number, Sleeper> | undefined;
-  children: Set<Entry> | undefined;
-  /** Names of those below that were forced, while somebody waits for them. */
-  forced: string[] | undefined;
-  report: ScopeReport | undefined;
-  readonly outcome: Promise<Outcome<unknown>>;
-  end!: (outcome: Outcome<unknown>) => void;
-
-  constructor(kernel: Kernel, name: string, parent: Entry | undefined, run: () => unknown) {
-    this.kernel = kernel;
-    this.name = name;
-    this.parent = parent;
-    this.run = run;
-    this.outcome = new Promise((resolve) => (this.end = resolve));
-  }
-
-  /** The names from the outermost scope to this. */
-  path(): string {
-    const names: string[] = [];
-    for (let entry: Entry | undefined = this; entry; entry = entry.parent) {
-      names.push(entry.name);
-    }
-    return names.reverse().join("/");
-  }
-
-  /** Throws if the function is not to go on. */
-  check(): void {
-    if (this.isEnded || this.isSettled) {
-      throw new RuntimeError("TaskEnded", `${this.name} has ended: await what it starts before it returns`);
-    }
-    if (this.cancelled) {
-      throw this.cancelled;
-    }
-  }
-
-  abort(reason: CancelInfo): void {
-    this.cancelled = new CancelledError(reason);
-    this.failSleepers(this.cancelled);
-    this.controller?.abort(this.cancelled);
-  }
-
-  failSleepers(error: RuntimeError): void {
-    const sleepers = this.sleepers;
-    this.sleepers = undefined;
-    sleepers?.forEach((sleeper) => sleeper.failed(error));
-  }
-
-  signal(): AbortSignal {
-    if (!this.controller) {
-      this.controller = new AbortController();
-      if (this.cancelled) {
-        this.controller.abort(this.cancelled);
-      }
-    }
-    return this.controller.signal;
-  }
-}
-
 let compiled: WebAssembly.Module | undefined;
+/** What happens to an entry, as a trace tells it. */
+export type Step = "opened" | "spawned" | "cancel-requested" | "draining" | "closing" | "finalizing" | "ended";
+
 /** Numbers of one runtime are foreign to the others. */
 let realms = 0;
 
@@ -129,8 +55,11 @@ function compile(): WebAssembly.Module {
 export class Kernel {
   readonly #host: Host;
   readonly #entries = new Map<number, Entry>();
-  readonly #sleepers = new Map<number, () => void>();
   readonly #memory: WebAssembly.Memory;
+  /** Entries that have no parent. */
+  readonly roots = new Set<Entry>();
+  /** Hears of every step of every entry. */
+  observer: ((step: Step, entry: Entry) => void) | undefined;
   /** The entry whose number the module has not returned yet. */
   #spawning: Entry | undefined;
   #sleeps = 0;
@@ -150,15 +79,15 @@ export class Kernel {
 
   /** Opens a scope around `run`, in the region of `parent`. */
   open(name: string, parent: Entry | undefined, limit: number, run: (entry: Entry) => unknown): Entry {
-    return this.#spawn(name, parent, run, "open", parent?.id ?? 0, limit);
+    return this.#spawn(new Entry(this, name, SCOPE, parent), run, "open", parent?.id ?? 0, limit);
   }
 
-  spawn(name: string, parent: Entry, isBackground: boolean, run: (entry: Entry) => unknown): Entry {
-    return this.#spawn(name, parent, run, "spawn", parent.id, isBackground ? 1 : 0);
+  spawn(name: string, parent: Entry, kind: number, run: (entry: Entry) => unknown): Entry {
+    return this.#spawn(new Entry(this, name, kind, parent), run, "spawn", parent.id, kind);
   }
 
-  #spawn(name: string, parent: Entry | undefined, run: (entry: Entry) => unknown, how: "open" | "spawn", ...values: number[]): Entry {
-    const entry: Entry = new Entry(this, name, parent, () => run(entry));
+  #spawn(entry: Entry, run: (entry: Entry) => unknown, how: "open" | "spawn", ...values: number[]): Entry {
+    entry.run = () => run(entry);
     const before = this.#spawning;
     this.#spawning = entry;
     try {
@@ -175,9 +104,8 @@ export class Kernel {
   #register(entry: Entry, id: number): void {
     entry.id = id;
     this.#entries.set(id, entry);
-    if (entry.parent) {
-      (entry.parent.children ??= new Set()).add(entry);
-    }
+    (entry.parent ? (entry.parent.children ??= new Set()) : this.roots).add(entry);
+    this.observer?.(entry.kind === SCOPE ? "opened" : "spawned", entry);
   }
 
   /** The entry of a number; the one under way, if it is not known yet. */
@@ -205,30 +133,36 @@ export class Kernel {
     return answer;
   }
 
-  cancel(entry: Entry, kind: string, message: string): void {
-    const bytes = new TextEncoder().encode(`${kind}: ${message}`);
+  /** Asks an entry to stop, since somebody wants it or since another one won; `drain` is negative for the kernel's own time. */
+  cancel(entry: Entry, how: "user" | "race-lost", text: string, drain: number): void {
+    const bytes = new TextEncoder().encode(text);
     const at = this.call("text", bytes.length);
     new Uint8Array(this.#memory.buffer, at, bytes.length).set(bytes);
-    this.call("cancel", entry.id);
+    this.call("cancel", entry.id, how === "user" ? 0 : 1, drain);
   }
 
-  /** Settles when the time is over; for an entry it is rejected when that is asked to stop. */
-  sleep(entry: Entry | undefined, milliseconds: number): Promise<void> {
+  /** Settles when the time is over, or is rejected when the entry is asked to stop. */
+  sleep(entry: Entry, milliseconds: number): Promise<void> {
     const sleep = (this.#sleeps = (this.#sleeps + 1) >>> 0);
-    return new Promise((done, failed) => {
-      if (entry) {
-        (entry.sleepers ??= new Map()).set(sleep, { done, failed });
-      } else {
-        this.#sleepers.set(sleep, done);
-      }
+    return new Promise((done, fail) => {
+      (entry.sleepers ??= new Map()).set(sleep, { done, fail });
       try {
-        this.call("sleep", entry?.id ?? 0, sleep, milliseconds);
+        this.call("sleep", entry.id, sleep, milliseconds);
       } catch (error) {
-        entry?.sleepers?.delete(sleep);
-        this.#sleepers.delete(sleep);
+        entry.sleepers?.delete(sleep);
         throw error;
       }
     });
+  }
+
+  /** The time since the runtime began, in milliseconds. */
+  now(): number {
+    return this.#host.imports.now();
+  }
+
+  /** From 0 to below 1, from the entropy of the host. */
+  random(): number {
+    return this.#host.imports.random() / 2 ** 32;
   }
 
   defer(entry: Entry, call: () => unknown): void {
@@ -273,9 +207,9 @@ export class Kernel {
       finalize: (id: number) => this.#finalize(id),
       slept: (id: number, sleep: number) => {
         const sleepers = this.#entries.get(id)?.sleepers;
-        const sleeper = id === 0 ? this.#sleepers.get(sleep) : sleepers?.get(sleep)?.done;
-        (id === 0 ? this.#sleepers : sleepers)?.delete(sleep);
-        sleeper?.();
+        const sleeper = sleepers?.get(sleep);
+        sleepers?.delete(sleep);
+        sleeper?.done();
       },
       report: (id: number, ...counts: number[]) => {
         const [ok = 0, failed = 0, cancelled = 0, forced = 0, unpolled = 0, finalized = 0, finalizersForced = 0] = counts;
@@ -301,9 +235,12 @@ export class Kernel {
         return;
       }
       entry.isSettled = true;
-      if (how === 1 && entry.parent) {
+      if (how === 1 && entry.parent && (entry.kind === TASK || entry.kind === BACKGROUND)) {
         // The scope fails with the first error of its tasks, unless it has one of its own.
         this.#failed(entry.parent, entry.error);
+      }
+      if (entry.children?.size) {
+        this.observer?.("closing", entry);
       }
       this.#host.enter("settle", entry.id, how);
     };
@@ -341,28 +278,54 @@ export class Kernel {
   #finalize(id: number): void {
     const entry = this.#entries.get(id);
     const call = entry?.deferred?.pop();
-    const done = () => void this.#host.enter("finalized", id);
-    const failed = (error: unknown) => {
-      if (entry) {
-        (entry.suppressed ??= []).push(error);
+    if (!entry || !call) {
+      this.#host.enter("finalized", id);
+      return;
+    }
+    this.observer?.("finalizing", entry);
+    const abandoned = entry.finalizer;
+    if (abandoned) {
+      this.#isForced(entry);
+    }
+    entry.finalizer = call;
+    const done = () => {
+      // One that was given up says nothing of the next.
+      if (entry.finalizer === call) {
+        entry.finalizer = undefined;
+        this.#host.enter("finalized", id);
       }
+    };
+    const failed = (error: unknown) => {
+      (entry.suppressed ??= []).push(error);
       done();
     };
     Promise.resolve().then(call).then(done, failed);
   }
 
+  /** Whoever waits for one above is told its name. */
+  #isForced(entry: Entry): void {
+    const name = entry.path();
+    for (let at: Entry | undefined = entry; at; at = at.parent) {
+      at.forced?.push(name);
+    }
+  }
+
   #ended(entry: Entry, how: number, reason: CancelInfo): void {
     entry.isEnded = true;
     this.#entries.delete(entry.id);
-    entry.parent?.children?.delete(entry);
-    if (!entry.isSettled && entry.run === undefined) {
-      const name = entry.path();
-      for (let at: Entry | undefined = entry; at; at = at.parent) {
-        at.forced?.push(name);
-      }
+    if ((!entry.isSettled && entry.run === undefined) || entry.finalizer) {
+      this.#isForced(entry);
+      entry.finalizer = undefined;
     }
-    entry.failSleepers(entry.cancelled ?? new RuntimeError("TaskEnded", `${entry.name} has ended`));
-    entry.end(this.#outcome(entry, how, reason));
+    entry.permits?.forEach((permit) => permit.abort());
+    entry.failWaits(entry.cancelled ?? new RuntimeError("TaskEnded", `${entry.name} has ended`));
+    entry.ending = this.#outcome(entry, how, reason);
+    // A forced scope ends before what is inside it: nobody hears of it before that has ended as well.
+    for (let at: Entry | undefined = entry; at?.ending && !at.children?.size; at = at.parent) {
+      (at.parent?.children ?? this.roots).delete(at);
+      this.observer?.("ended", at);
+      at.end(at.ending);
+    }
   }
 
   #outcome(entry: Entry, how: number, reason: CancelInfo): Outcome<unknown> {
@@ -374,6 +337,15 @@ export class Kernel {
         return { kind: "err", error: entry.error, ...suppressed };
       case 3:
         return { kind: "panicked", error: panicked(undefined), ...suppressed };
+      case 4:
+        // A background task, whose own account is the only one.
+        if (entry.hasError) {
+          return { kind: "err", error: entry.error, ...suppressed };
+        }
+        if (entry.isSettled && !entry.cancelled) {
+          return { kind: "ok", value: entry.value, ...suppressed };
+        }
+        return { kind: "cancelled", reason: entry.cancelled?.reason ?? reason, ...suppressed };
       default:
         return { kind: "cancelled", reason, ...suppressed };
     }
@@ -388,7 +360,6 @@ export class Kernel {
       entry.abort(reason);
       this.#ended(entry, 2, reason);
     }
-    this.#sleepers.forEach((done) => done());
     this.#closed?.();
   }
 }

@@ -28,7 +28,7 @@ function instance(realm, hooks = {}) {
 
 /** Every call that takes a number, on this one. */
 const answers = ({ exports }, id) => [
-  exports.spawn(id, 0), exports.settle(id, 0), exports.finalized(id), exports.defer(id), exports.sleep(id, 1, 1), exports.cancel(id),
+  exports.spawn(id, 0), exports.settle(id, 0), exports.finalized(id), exports.defer(id), exports.sleep(id, 1, 1), exports.cancel(id, 0, -1),
 ];
 
 test("forged numbers find nothing", () => {
@@ -84,7 +84,7 @@ test("a scope that its task cannot open any more ends as cancelled", () => {
   const task = ours.exports.spawn(scope, 0);
   const other = ours.exports.spawn(scope, 0);
   ours.settle();
-  ours.exports.cancel(other);
+  ours.exports.cancel(other, 0, -1);
   ours.settle();
   assert.ok(opened > 0);
   const ends = ours.calls.filter(([name]) => name === "ended");

@@ -1,6 +1,6 @@
 // The types that a program sees. Compiled, never run: `@ts-expect-error` fails where there is no error.
 
-import { createRuntime, withRuntime, type CancelReport, type Outcome, type Task } from "@asupersync/browser-core";
+import { chromeTrace, createRuntime, withRuntime, type CancelReport, type ChromeTrace, type Outcome, type Task, type TraceNode } from "@asupersync/browser-core";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const same = <A, B>(_holds: Equal<A, B>) => {};
@@ -39,9 +39,35 @@ const value = await rt.scope("s", async (scope) => {
   same<typeof all, [number, string]>(true);
   // @ts-expect-error: a background task gives nothing back
   scope.spawnBackground("b", () => {}).outcome;
+  same<typeof report.outcome, Outcome<number>>(true);
+  const raced = await scope.race([async () => 1, () => "two"], { late: (found) => same<typeof found, number | string>(true) });
+  same<typeof raced, number | string>(true);
+  const any = await scope.any([async () => 1, () => "two"]);
+  same<typeof any, number | string>(true);
+  const [one] = await scope.settle([async () => 1, () => "two"]);
+  same<typeof one, Outcome<number>>(true);
+  same<ReturnType<typeof latest>, Task<number>>(true);
+  const again = await scope.retry({ attempts: 3, retryIf: (error, attempt) => error !== attempt }, async (own, attempt) => {
+    own.spawn("t", () => attempt);
+    return attempt;
+  });
+  same<typeof again, number>(true);
+  function latest() {
+    return scope.latest("key", async () => 42);
+  }
   return "value";
 });
 same<typeof value, string>(true);
+{
+  await using handle = rt.createScope("view", { token: rt.createCancelToken({ kind: "logout" }), signal: AbortSignal.abort() });
+  same<typeof handle.state, "open" | "closing" | "closed">(true);
+  same<Awaited<typeof handle.outcome>, Outcome<void>>(true);
+  same<Awaited<ReturnType<typeof handle.close>>, CancelReport<void>>(true);
+}
+const trace = chromeTrace(rt.tracing.events());
+same<typeof trace, ChromeTrace>(true);
+const [node] = rt.tracing.snapshot();
+same<typeof node, TraceNode | undefined>(true);
 const other = await withRuntime({}, async () => 1);
 same<typeof other, number>(true);
 
