@@ -1,6 +1,6 @@
 // Waits for what the page gives, each ended by a cancel: events, answers of the server, messages of a socket.
 
-import type { Cx } from "./traced.js";
+import type { Cx } from "@asupersync/browser-core";
 
 /** How many messages wait for their reader; past that the oldest is dropped: a later quote is worth more. */
 const MESSAGES_MAX = 256;

@@ -1,54 +1,54 @@
 // The page: one runtime, one scope around everything, and the buttons.
 
-import { CancelledError } from "@asupersync/browser-core";
+import { createRuntime, type Outcome, type ScopeHandle } from "@asupersync/browser-core";
 
-import { dashboard, Wish } from "./market.js";
+import { dashboard, follow } from "./market.js";
+import { Nodes } from "./nodes.js";
 import { Recorder } from "./record.js";
-import { Runtime, type Scope } from "./traced.js";
 import { Drain, ending, Tree } from "./tree.js";
 import { find, Page } from "./view.js";
 import "./style.css";
 
-const rt = new Runtime();
-const wish = new Wish();
+const rt = createRuntime();
+const nodes = new Nodes(rt.tracing);
 const page = new Page((symbol) => {
-  page.leave();
-  recorder?.note("choose", { symbol });
-  wish.set(symbol);
+  if (scope?.state === "open") {
+    page.leave();
+    void follow(scope, page, symbol).outcome.then(failed);
+  }
 });
 const [recordButton, cancelButton, startButton] = ["record", "cancel", "start"].map((id) => find<HTMLButtonElement>(id)) as
   [HTMLButtonElement, HTMLButtonElement, HTMLButtonElement];
 let recorder: Recorder | undefined;
-let open: Scope | undefined;
+let scope: ScopeHandle | undefined;
 
-new Tree(find("tree"), find("nothing"), rt.tracing);
-new Drain(find<HTMLTableElement>("drain"), find("drain-total"), find("drain-reason"), rt.tracing, (nodes, milliseconds) => {
-  const reason = nodes.find((node) => node.reason)?.reason;
-  page.log("drained", `${nodes.length} in ${milliseconds.toFixed(0)} ms; ${reason?.origin ?? ""}: ${reason?.message ?? ""}`);
+new Tree(find("tree"), find("nothing"), nodes);
+new Drain(find<HTMLTableElement>("drain"), find("drain-total"), find("drain-reason"), nodes, (ended, milliseconds) => {
+  const reason = ended.find((node) => node.reason)?.reason;
+  page.log("drained", `${ended.length} in ${milliseconds.toFixed(0)} ms; ${reason?.origin ?? ""}: ${reason?.message ?? ""}`);
 });
-rt.tracing.subscribe((node) => {
+nodes.subscribe((node) => {
   if (node.phase === "requested" && (node.parent?.phase ?? "running") === "running") {
-    page.log("cancel", node.name);
+    page.log("cancel", `${node.name}: ${node.reason?.origin ?? ""}`);
   }
   if (node.phase === "ended") {
     page.log("ended", `${node.name}: ${ending(node)}`);
   }
 });
 
+function failed(outcome: Outcome<void>): void {
+  if (outcome.kind === "err") {
+    page.log("failed", String(outcome.error));
+    console.error(outcome.error);
+  }
+}
+
 async function run(): Promise<void> {
   startButton.hidden = true;
   cancelButton.disabled = false;
-  try {
-    await rt.scope("dashboard", (scope) => {
-      open = scope;
-      return dashboard(scope, page, wish);
-    });
-  } catch (error) {
-    if (!(error instanceof CancelledError)) {
-      page.log("failed", String(error));
-      console.error(error);
-    }
-  }
+  scope = rt.createScope("dashboard");
+  dashboard(scope, page);
+  failed(await scope.outcome);
   page.stopped();
   cancelButton.disabled = true;
   startButton.hidden = false;
@@ -56,8 +56,7 @@ async function run(): Promise<void> {
 
 cancelButton.onclick = () => {
   cancelButton.disabled = true;
-  recorder?.note("cancel everything");
-  void open?.cancel({ kind: "user", message: "cancel everything was pressed" });
+  void scope?.cancel({ kind: "user", message: "cancel everything was pressed" });
 };
 startButton.onclick = () => void run();
 
@@ -70,7 +69,8 @@ recordButton.onclick = () => {
   } else {
     const blob = new Blob([recorder.finish()], { type: "application/json" });
     const link = document.createElement("a");
-    Object.assign(link, { href: URL.createObjectURL(blob), download: "dashboard.trace.json", textContent: "dashboard.trace.json", id: "trace" });
+    const download = "dashboard.trace.json";
+    Object.assign(link, { href: URL.createObjectURL(blob), download, textContent: download, id: "trace" });
     line.replaceChildren(`${recorder.count} events: `, link, ", for ui.perfetto.dev");
     link.click();
     recorder = undefined;

@@ -2,8 +2,9 @@
 //
 // Owns the tree. How things look is the view's affair.
 
-import { frame, get, socket, until } from "./io.js";
-import type { Cx, Scope, Task } from "./traced.js";
+import type { Cx, Scope, Task } from "@asupersync/browser-core";
+
+import { frame, get, socket } from "./io.js";
 
 /** An order: from the airport that is followed. */
 export interface Quote {
@@ -55,57 +56,34 @@ const HISTORY = 480;
 /** The first wait before another attempt, and the longest, in milliseconds. */
 const [WAIT_MIN, WAIT_MAX] = [250, 4000];
 
-/** What a person has asked for last. */
-export class Wish {
-  #symbol: string | undefined;
-  #changed = () => {};
-
-  set(symbol: string): void {
-    this.#symbol = symbol;
-    this.#changed();
-  }
-
-  async next(cx: Cx): Promise<string> {
-    if (this.#symbol === undefined) {
-      await until<void>(cx, (done) => (this.#changed = () => done()));
-    }
-    const symbol = this.#symbol as string;
-    this.#symbol = undefined;
-    return symbol;
-  }
-}
-
-/** The page as long as it lives: one airport at a time, the next one when all of the last has ended. */
-export async function dashboard(scope: Scope, view: View, wish: Wish): Promise<never> {
+/** What does not depend on the airport: what is traded, and how the server is. */
+export function dashboard(scope: Scope, view: View): void {
   scope.spawn("ledger", (cx) => watchLedger(cx, view));
-  scope.spawn("symbols", async (cx) => {
-    await persist(cx, view, async () => view.symbols(JSON.parse(await get(cx, "symbols")) as string[]));
-  });
-  let followed: Task<void> | undefined;
-  for (;;) {
-    const symbol = await wish.next(scope);
-    await followed?.cancel({ kind: "superseded", message: `${symbol} was chosen` });
-    view.begin(symbol);
-    followed = scope.spawn(symbol, (cx) => cx.scope("live", (live) => follow(live, view, symbol)));
-  }
+  scope.spawn("symbols", (cx) =>
+    persist(cx, view, async () => view.symbols(JSON.parse(await get(cx, "symbols")) as string[])));
 }
 
-/** One airport: its feed, its charts. */
-function follow(scope: Scope, view: View, symbol: string): void {
-  scope.spawn("feed", (cx) => feed(cx, view, symbol));
-  scope.spawn("chart", async (cx) => {
-    tidyUp(cx, view);
-    for (;;) {
-      await frame(cx);
-      view.draw();
-    }
-  });
-  scope.spawn("routes", async (cx) => {
-    tidyUp(cx, view);
-    for (;;) {
-      await cx.sleep(1000);
-      view.routes();
-    }
+/** Follows an airport, in place of the one that was followed before: that one ends first, all of it. */
+export function follow(scope: Scope, view: View, symbol: string): Task<void> {
+  return scope.latest("airport", (cx) => {
+    view.begin(symbol);
+    return cx.scope(symbol, (live) => {
+      live.spawn("feed", (own) => feed(own, view, symbol));
+      live.spawn("chart", async (own) => {
+        tidyUp(own, view);
+        for (;;) {
+          await frame(own);
+          view.draw();
+        }
+      });
+      live.spawn("routes", async (own) => {
+        tidyUp(own, view);
+        for (;;) {
+          await own.sleep(1000);
+          view.routes();
+        }
+      });
+    });
   });
 }
 

@@ -1,6 +1,6 @@
 // The live tree, and the last cancel: who was asked to stop, and how long each took on its way to its end.
 
-import type { Node, Phase, Tracing } from "./traced.js";
+import type { Node, Nodes, Phase } from "./nodes.js";
 
 /** How long an ended task stays in the tree, in milliseconds. */
 const LINGER_MS = 900;
@@ -28,8 +28,8 @@ export function ending(node: Node): string {
 export class Tree {
   readonly #rows = new Map<number, { item: HTMLElement; sign: HTMLElement; state: HTMLElement; below: HTMLElement }>();
 
-  constructor(readonly root: HTMLElement, readonly nothing: HTMLElement, tracing: Tracing) {
-    tracing.subscribe((node) => this.#show(node));
+  constructor(readonly root: HTMLElement, readonly nothing: HTMLElement, nodes: Nodes) {
+    nodes.subscribe((node) => this.#show(node));
   }
 
   #show(node: Node): void {
@@ -56,7 +56,7 @@ export class Tree {
     sign.ariaHidden = "true";
     const state = element("span", "state");
     const below = element("ul", "");
-    const item = element("li", node.kind, element("span", "row", sign, " ", element("span", "name", node.name), " ", state), below);
+    const item = element("li", node.type, element("span", "row", sign, " ", element("span", "name", node.name), " ", state), below);
     const row = { item, sign, state, below };
     this.#rows.set(node.id, row);
     const above = node.parent && this.#rows.get(node.parent.id);
@@ -69,19 +69,21 @@ export class Tree {
 export class Drain {
   #nodes: Node[] = [];
   #begin = 0;
+  #now = 0;
 
   constructor(
-    readonly table: HTMLTableElement, readonly total: HTMLElement, readonly reason: HTMLElement, tracing: Tracing,
+    readonly table: HTMLTableElement, readonly total: HTMLElement, readonly reason: HTMLElement, nodes: Nodes,
     readonly done: (nodes: readonly Node[], milliseconds: number) => void,
   ) {
-    tracing.subscribe((node) => this.#see(node));
+    nodes.subscribe((node) => this.#see(node));
   }
 
   #see(node: Node): void {
+    this.#now = node.times[node.phase] ?? this.#now;
     if (node.phase === "requested" || node.phase === "draining") {
       if (this.#nodes.every(({ phase }) => phase === "ended")) {
         this.#nodes = [];
-        this.#begin = performance.now();
+        this.#begin = this.#now;
       }
       if (!this.#nodes.includes(node)) {
         this.#nodes.push(node);
@@ -90,7 +92,7 @@ export class Drain {
     if (this.#nodes.includes(node)) {
       this.#show();
       if (this.#nodes.every(({ phase }) => phase === "ended")) {
-        this.done(this.#nodes, performance.now() - this.#begin);
+        this.done(this.#nodes, this.#now - this.#begin);
       }
     }
   }
@@ -99,7 +101,7 @@ export class Drain {
     const first = this.#nodes.find(({ reason }) => reason)?.reason;
     this.reason.textContent = first ? `${first.origin}: ${first.message}` : "asked to stop";
     this.table.hidden = false;
-    const until = (node: Node) => node.times.ended ?? performance.now();
+    const until = (node: Node) => node.times.ended ?? this.#now;
     const whole = Math.max(...this.#nodes.map(until)) - this.#begin;
     const open = this.#nodes.filter(({ phase }) => phase !== "ended").length;
     this.total.textContent = open > 0 ? `${open} of ${this.#nodes.length} not ended yet` : `${this.#nodes.length} ended in ${whole.toFixed(0)} ms`;
@@ -113,7 +115,7 @@ export class Drain {
     steps.forEach((phase, index) => {
       const from = node.times[phase] as number;
       const next = steps[index + 1];
-      const to = (next && node.times[next]) ?? node.times.ended ?? performance.now();
+      const to = (next && node.times[next]) ?? node.times.ended ?? this.#now;
       const part = element("span", "part");
       part.dataset["phase"] = phase;
       part.style.left = `${((from - this.#begin) / Math.max(whole, 1)) * 100}%`;
@@ -121,7 +123,7 @@ export class Drain {
       bar.append(part);
     });
     const way = [...steps, ...(node.phase === "ended" ? ["ended"] : [])].join(", then ");
-    const time = (node.times.ended ?? performance.now()) - this.#begin;
+    const time = (node.times.ended ?? this.#now) - this.#begin;
     const name = element("th", "", node.name);
     name.scope = "row";
     const how = element("td", "", bar, element("span", "words", node.phase === "ended" ? ending(node) : node.phase));

@@ -42,7 +42,7 @@ export class Page implements View {
     const title = find("market-title");
     const choices = names.map((name) => {
       const input = element("input", "");
-      Object.assign(input, { type: "radio", name: "symbol", value: name, onchange: () => this.choose(name) });
+      Object.assign(input, { type: "radio", name: "symbol", value: name, onchange: () => this.#choose(name) });
       return element("label", "symbol", input, element("span", "", name));
     });
     find("symbols").replaceChildren(title, ...choices);
@@ -50,8 +50,13 @@ export class Page implements View {
     const chosen = inputs.find(({ value }) => value === this.#symbol) ?? inputs[0];
     if (chosen) {
       chosen.checked = true;
-      this.choose(chosen.value);
+      this.#choose(chosen.value);
     }
+  }
+
+  #choose(symbol: string): void {
+    this.#symbol = symbol;
+    this.choose(symbol);
   }
 
   /** The airport is being left: what is shown is not live any more. */
@@ -60,7 +65,6 @@ export class Page implements View {
   }
 
   begin(symbol: string): void {
-    this.#symbol = symbol;
     find("charts").classList.remove("left");
     this.#charts.clear();
     find("routes").replaceChildren();
