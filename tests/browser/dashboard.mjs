@@ -88,6 +88,7 @@ class Reader {
 }
 
 const LAST = "Number(document.documentElement.dataset.last)";
+const EMPTY = `document.querySelectorAll("#tree li").length === 0 && !document.getElementById("nothing").hidden`;
 const LINK = (state) => `document.getElementById("link").dataset.state === "${state}"`;
 
 async function historyArrives(reader) {
@@ -159,7 +160,7 @@ async function everythingEnds(reader, name) {
   await reader.click("#cancel");
   await reader.see("a clean-up", `document.querySelector("#tree li[data-phase=finalizing]") !== null`);
   await reader.picture(`${name}-drains`);
-  await reader.see("an empty tree", `document.querySelectorAll("#tree li").length === 0 && !document.getElementById("nothing").hidden`);
+  await reader.see("an empty tree", EMPTY);
   const rows = await reader.look(
     `[...document.querySelectorAll("#drain tbody tr")].map((row) => [row.cells[0].textContent, row.dataset.phase, row.cells[1].title])`);
   for (const who of ["dashboard", "ledger", "airport", "ORD", "feed", "chart", "routes", "socket"]) {
@@ -168,6 +169,17 @@ async function everythingEnds(reader, name) {
   }
   const chart = rows.find(([who]) => who === "chart");
   assert.equal(chart[2], "requested, then draining, then finalizing, then ended", "the steps of a task with a clean-up");
+}
+
+/** The page lives again, with the airport that it had, and ends again. */
+async function startsAgain(reader) {
+  await reader.browser.evaluate(`document.getElementById("cleanup").value = "0"`);
+  await reader.click("#start");
+  await reader.see("a live feed", LINK("live"));
+  await reader.see("the same airport", `document.querySelector("#log li[data-what=shows]").textContent.endsWith("ORD")`);
+  await feedTicks(reader);
+  await reader.click("#cancel");
+  await reader.see("an empty tree", EMPTY);
 }
 
 async function use(engine) {
@@ -186,6 +198,7 @@ async function use(engine) {
     server = await restartIsSurvived(reader, server);
     await reader.picture(name);
     await everythingEnds(reader, name);
+    await startsAgain(reader);
     const seen = await (await fetch(`http://${server.at}/ledger`)).json();
     assert.equal(seen.feeds, seen.farewells, "no feed is open at the server");
     const ledger = await server.end();

@@ -11,6 +11,7 @@ const SPAN_MS = 120_000;
 const KEPT_MAX = 600;
 
 const number = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
 /** A colour of the style sheet, as it is in the present scheme. */
 const colour = (name: string) => () => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -40,7 +41,7 @@ export class Charts {
   quotes: Quote[] = [];
   #isStale = true;
 
-  constructor(root: HTMLElement, means: HTMLElement, orders: HTMLElement) {
+  constructor(root: HTMLElement, means: HTMLElement, orders: HTMLElement, readonly pointed: HTMLElement) {
     this.#root = root;
     const line = { label: "mean", stroke: colour("--mean"), width: 2, points: { show: false } };
     this.#means = new uPlot(options(260, line, { show: false }, { range: (_, min, max) => padded(min, max) }), [[], []], means);
@@ -49,6 +50,8 @@ export class Charts {
       paths: uPlot.paths.bars!({ size: [0.6, 3], align: -1 }),
     };
     this.#orders = new uPlot(options(120, bars, { size: 28 }, { range: (_, __, max) => [0, Math.max(max, 1)] }), [[], []], orders);
+    // Both are synchronised: one of them tells.
+    (this.#means.hooks.setCursor ??= []).push(({ cursor }) => this.#point(cursor.idx));
     new ResizeObserver(() => this.#resize()).observe(root);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#each((chart) => chart.redraw()));
   }
@@ -78,6 +81,14 @@ export class Charts {
       ? "No orders yet"
       : `Two charts of ${means.length} orders: the mean goes from ${number.format(Math.min(...means))} to ${number.format(Math.max(...means))}, and is ${number.format(means.at(-1) as number)} now`;
     this.#root.setAttribute("aria-label", text);
+  }
+
+  /** What the pointer is over. */
+  #point(index: number | null | undefined): void {
+    const quote = this.quotes[index ?? -1];
+    this.pointed.textContent = quote
+      ? `${clock.format(quote.at)}: mean ${number.format(quote.mean)}, order of ${number.format(quote.parcels)} to ${quote.to}`
+      : "";
   }
 
   #each(call: (chart: uPlot) => void): void {

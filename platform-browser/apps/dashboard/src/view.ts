@@ -23,7 +23,7 @@ export function find<T extends HTMLElement>(id: string): T {
 }
 
 export class Page implements View {
-  readonly #charts = new Charts(find("charts"), find("means"), find("orders"));
+  readonly #charts = new Charts(find("charts"), find("means"), find("orders"), find("pointed"));
   readonly #link = find("link");
   readonly #log = find("log");
   #until = 0;
