@@ -2,7 +2,7 @@
 //
 //   node tests/browser/run.mjs FOLDER NAME=FILE... -- JOB...
 //
-// FOLDER takes pictures of pages that failed. Each NAME=FILE is a module, served as /modules/NAME. A JOB is
+// FOLDER takes pictures of pages that failed, and columns of the demo's table. Each NAME=FILE is a module, served as /modules/NAME. A JOB is
 // `ENGINE:WHERE:FILE`: an engine, `window` or `worker`, and a file of this folder that exports `run(print)`.
 
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -58,6 +58,9 @@ async function run(browser, { where, file, name }) {
     return false;
   }
   console.log(`${name}: ${result.summary}`);
+  if (result.column !== undefined) {
+    writeFileSync(join(folder, `${name}.json`), result.column);
+  }
   return true;
 }
 

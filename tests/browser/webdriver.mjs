@@ -48,6 +48,8 @@ const ENGINES = {
     environment: {
       WEBKIT_DISABLE_COMPOSITING_MODE: "1",
       LIBGL_ALWAYS_SOFTWARE: "1",
+      // Where no locale is set, `navigator.language` would be "C", which Intl refuses.
+      LANG: "en_US.UTF-8",
       // Its sandbox needs user namespaces, which root in a container has not.
       ...(process.getuid?.() === 0 && { WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: "1" }),
     },
@@ -136,6 +138,11 @@ class Browser {
 
   open(url) {
     return this.wire.send("POST", `${this.session}/url`, { url });
+  }
+
+  /** Makes the window so many pixels wide and high. */
+  resize(width, height) {
+    return this.wire.send("POST", `${this.session}/window/rect`, { width, height });
   }
 
   /** Runs the body of a function in the page, and gives what it returns. */

@@ -35,14 +35,14 @@ pub struct Args {
 
 /// An engine that `tests/browser/webdriver.mjs` can start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Engine {
+pub enum Engine {
     Chromium,
     Firefox,
     Webkit,
 }
 
 impl Engine {
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Chromium => "chromium",
             Self::Firefox => "firefox",
@@ -119,7 +119,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     let modules = [("kit", kit.as_path()), ("ticker", &ticker), ("core", &core)];
-    in_browsers(&modules, &jobs)?;
+    in_browsers("target/browser", &modules, &jobs)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -175,19 +175,19 @@ fn bench() -> Result<ExitCode> {
         ("peer", &folder),
         ("bench-js", &packages),
     ];
-    in_browsers(&modules, &jobs)?;
+    in_browsers("target/browser", &modules, &jobs)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs jobs `ENGINE:WHERE:FILE` with these modules at hand; an error if one fails.
-fn in_browsers(modules: &[(&str, &Path)], jobs: &[String]) -> Result<()> {
+/// Runs jobs `ENGINE:WHERE:FILE` with these modules at hand; an error if one fails. What they leave is in the folder.
+pub fn in_browsers(folder: &str, modules: &[(&str, &Path)], jobs: &[String]) -> Result<()> {
     let mut node = Command::new("node");
     node.current_dir(workspace::root())
-        .args(["tests/browser/run.mjs", "target/browser"]);
+        .args(["tests/browser/run.mjs", folder]);
     node.args(modules.iter().map(|(name, file)| module(name, file)));
     node.arg("--").args(jobs);
     if !node.status().context("cannot start node")?.success() {
-        bail!("a job failed in a browser; pictures of the pages are in target/browser");
+        bail!("a job failed in a browser; pictures of the pages are in {folder}");
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: the pipeline on every platform and one table; before it the server, loaded by other processes.
 //!
 //! Owns the order: the other platforms run first and leave their column as a line of JSON, then the host runs
-//! and prints. A look at a single seed stays on the host.
+//! and prints. A look at a single seed stays on the host. The page is `dashboard`'s affair.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
+use crate::dashboard;
 use crate::forward;
 use crate::qemu;
 use crate::setup;
@@ -22,23 +23,60 @@ const WASM_SEEDS: &str = "100";
 /// How many records a seed gets, as on the host.
 const RECORDS: &str = "256";
 
-pub fn run(args: &forward::Args) -> Result<ExitCode> {
+#[derive(clap::Args)]
+#[command(disable_help_flag = true)]
+pub struct Args {
+    /// Serve the dashboard until Ctrl-C
+    #[arg(long)]
+    serve: bool,
+    /// Use the dashboard in Chromium, Firefox and WebKit, and give each engine a column
+    #[arg(long, conflicts_with = "serve")]
+    headless: bool,
+    /// Only the dashboard, without the pipeline
+    #[arg(long, requires = "headless")]
+    short: bool,
+    /// Handed on as they are
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<OsString>,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    if args.serve {
+        return dashboard::serve();
+    }
+    let folder = workspace::root().join("target/demo");
+    std::fs::create_dir_all(&folder).context("cannot make target/demo")?;
+    if args.headless {
+        dashboard::headless(&folder)?;
+        if args.short {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut files = dashboard::columns(&folder)?;
+        files.push(board(&folder)?);
+        return forward::demo(with_columns(files));
+    }
     setup::ensure(Need::Demo)?;
     let mut rest: Vec<OsString> = args.rest.clone();
     // With a seed, a number of records or a folder of one's own it is a look at the host's runs.
     if rest.is_empty() {
-        for file in elsewhere()? {
-            rest.extend(["--column".into(), file.into()]);
-        }
+        rest = with_columns([wasm(&folder)?, board(&folder)?].into());
         server()?;
     }
-    forward::demo(rest)
+    let code = forward::demo(rest)?;
+    println!("the dashboard: cargo xtask demo --serve");
+    Ok(code)
 }
 
-/// Runs the demo on the other platforms and says where their columns are.
-fn elsewhere() -> Result<Vec<PathBuf>> {
-    let folder = workspace::root().join("target/demo");
-    std::fs::create_dir_all(&folder).context("cannot make target/demo")?;
+/// The arguments that hand these columns to the table.
+fn with_columns(files: Vec<PathBuf>) -> Vec<OsString> {
+    let words = files
+        .into_iter()
+        .map(|file| ["--column".into(), file.into()]);
+    words.flatten().collect()
+}
+
+/// The column of wasm32, in node.
+fn wasm(folder: &Path) -> Result<PathBuf> {
     println!("wasm32: building");
     let module = targets::build(&wasm::KIT)?;
     let mut node = Command::new("node");
@@ -46,11 +84,14 @@ fn elsewhere() -> Result<Vec<PathBuf>> {
         .arg(wasm::RUN)
         .arg(module)
         .args(["demo", WASM_SEEDS, RECORDS]);
-    let wasm = column(&mut node, &folder.join("wasm.json"))?;
+    column(&mut node, &folder.join("wasm.json"))
+}
+
+/// The column of the emulated board.
+fn board(folder: &Path) -> Result<PathBuf> {
     println!("Cortex-M: building");
     let image = targets::build(&qemu::DEMO.build)?;
-    let board = column(&mut qemu::DEMO.emulator(&image), &folder.join("qemu.json"))?;
-    Ok(vec![wasm, board])
+    column(&mut qemu::DEMO.emulator(&image), &folder.join("qemu.json"))
 }
 
 /// The program that serves, loads and judges; its own table stands above the pipeline's.

@@ -4,6 +4,7 @@
 //! table in `steps`, the rules of the matrix a table in `matrix::ids`.
 
 mod browser;
+mod dashboard;
 mod demo;
 mod forward;
 mod matrix;
@@ -41,8 +42,8 @@ enum Command {
     Setup(setup::Args),
     /// Run the whole test suite, step by step
     Test(test::Args),
-    /// Run the order pipeline on every platform and in the lab, and print its ledger
-    Demo(forward::Args),
+    /// Run the order pipeline on every platform and in the lab, and print its ledger; --serve: its dashboard
+    Demo(demo::Args),
     /// Run the command line of the lab: run, replay, export
     Lab(forward::Args),
     /// Run a mixed load on the host for ten minutes and balance its ledger; --seconds N, --seed N

@@ -3,7 +3,7 @@
 //! Owns the order: the module, the compiled sources around it, then what looks at both. What npm installs is in the lock
 //! file of `platform-browser/packages`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -65,10 +65,23 @@ pub fn bundle_bench() -> Result<PathBuf> {
     Ok(out)
 }
 
+/// Builds the dashboard around it and says where the page is.
+pub fn build_dashboard() -> Result<PathBuf> {
+    build()?;
+    let page = workspace::root().join("platform-browser/apps/dashboard");
+    npm_in(&page, &["ci", "--no-audit", "--no-fund"])?;
+    npm_in(&page, &["run", "build"])?;
+    Ok(page.join("dist"))
+}
+
 /// Runs npm in the folder of the packages.
 fn npm(args: &[&str]) -> Result<()> {
+    npm_in(&folder(), args)
+}
+
+fn npm_in(folder: &Path, args: &[&str]) -> Result<()> {
     let mut npm = Command::new("npm");
-    npm.current_dir(folder()).arg("--silent").args(args);
+    npm.current_dir(folder).arg("--silent").args(args);
     succeed(&mut npm, &format!("npm {} failed", args.join(" ")))
 }
 

@@ -173,6 +173,14 @@ pub const STEPS: &[Step] = &[
         tool: None,
     },
     Step {
+        name: "dashboard",
+        proves: "the demo's page follows the real server in three engines: switch, restart, cancel, nothing left on either side",
+        kind: Kind::Check,
+        env: &[],
+        words: &["cargo", "xtask", "demo", "--headless", "--short"],
+        tool: None,
+    },
+    Step {
         name: "qemu",
         proves: "the port passes the kit, takes bad input and leaves the golden traces on Cortex-M3",
         kind: Kind::Check,

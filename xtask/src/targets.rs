@@ -72,11 +72,9 @@ pub fn build(build: &Build) -> Result<PathBuf> {
     if !cargo.status().context("cannot start cargo")?.success() {
         bail!("{} does not build for {}", build.file, build.target);
     }
-    let output = match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(target) => folder.join(target),
-        None => folder.join("target"),
-    };
-    Ok(output.join(build.target).join(build.file))
+    Ok(workspace::output_of(&folder)
+        .join(build.target)
+        .join(build.file))
 }
 
 /// `cargo xtask targets`: every `no_std` crate builds for every target, with the locks of bare metal.

@@ -23,7 +23,11 @@ const SHOWN: usize = 10;
 
 /// Runs an order pipeline over real data: in real time, and under many schedules of the lab.
 #[derive(Parser)]
-#[command(bin_name = "cargo xtask demo")]
+#[command(
+    bin_name = "cargo xtask demo",
+    after_help = "Instead of that, and alone: --serve shows the dashboard; --headless uses it in three browsers and adds their columns, \
+                  with --short only the dashboard"
+)]
 struct Args {
     /// How many seeds the lab runs, from 0
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]

@@ -4,10 +4,13 @@
 //! only if every accepted request is accounted for and nothing is left.
 
 mod load;
+mod market;
+mod page;
 mod run;
 mod service;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -27,6 +30,9 @@ enum Command {
         /// Where; port 0 takes a free one
         #[arg(long, default_value = "127.0.0.1:0")]
         at: SocketAddr,
+        /// The folder of the dashboard, as its build leaves it
+        #[arg(long, value_name = "DIR")]
+        page: Option<PathBuf>,
     },
     /// Be many clients of a server at once
     Load(load::Args),
@@ -40,7 +46,7 @@ enum Command {
 
 fn main() -> Result<ExitCode> {
     let is_right = match Args::parse().command {
-        Command::Serve { at } => service::serve(at)?,
+        Command::Serve { at, page } => service::serve(at, page.as_deref())?,
         Command::Load(args) => load::run(&args)?,
         Command::Run { seconds } => run::run(seconds)?,
     };

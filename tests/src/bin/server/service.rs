@@ -1,22 +1,28 @@
-//! The service: quotes at once, as a stream, and over WebSockets.
+//! The service: quotes at once, as a stream, and over WebSockets; the market of the dashboard, and its page.
 //!
 //! | resource | answer |
 //! |---|---|
 //! | `/quotes?limit=N` | the first N quotes, one JSON object a line |
 //! | `/stream?pace=MS` | all of them, in chunks with a pause between them |
 //! | `/ws?pace=MS` | the same as messages of a WebSocket |
+//! | `/symbols` | what is traded |
+//! | `/history?symbol=S&after=N&limit=N` | its last quotes |
+//! | `/feed?symbol=S&after=N` | its quotes as they come, over a WebSocket |
+//! | `/ledger` | what became of the requests so far |
+//! | `/` | the page, if there is one |
 //!
-//! Each request is a task with a deadline, and what it does happens in a region of its own that reaches no network. When
-//! the service drains, streams do not pause any more: their clients get all of it.
+//! Each request is a task in a region of its own that reaches no network, with a deadline if it is no feed. When
+//! the service drains, streams do not pause any more: their clients get all of it; feeds say farewell.
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use asupersync_conformance::demo::host;
-use asupersync_core::{Cx, Error, LocalRegion, Region, RegionOptions};
+use asupersync_core::{Budget, Cx, Error, LocalRegion, Region, RegionOptions};
 use asupersync_hyper::{Body, Call, Ledger, Options, Server};
 use asupersync_std::io::{Net, TcpListener};
 use asupersync_std::{Runtime, signal};
@@ -25,8 +31,13 @@ use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode, Uri};
 
+use crate::market::Market;
+use crate::page::Page;
+
 /// How many requests are worked on at once; the load brings more.
 pub const REQUESTS_MAX: u32 = 200;
+/// How long a request may take; a feed takes as long as its client.
+const REQUEST_LIMIT: Duration = Duration::from_secs(20);
 /// How many quotes a chunk has.
 const CHUNK_LINES: usize = 64;
 /// How many chunks wait for a slow client.
@@ -83,14 +94,27 @@ impl Quotes {
     }
 }
 
-/// Serves until SIGTERM or Ctrl-C. Whether everything is accounted for.
-pub fn serve(at: SocketAddr) -> Result<bool> {
-    let quotes = Arc::new(Quotes::read()?);
+/// What requests are answered from.
+struct Shelf {
+    server: Server,
+    quotes: Quotes,
+    market: Market,
+    page: Page,
+}
+
+/// Serves until SIGTERM or Ctrl-C, and the page in that folder too. Whether everything is accounted for.
+pub fn serve(at: SocketAddr, page: Option<&Path>) -> Result<bool> {
     let options = Options::new()
         .requests_max(REQUESTS_MAX)
-        .request_deadline(Some(Duration::from_secs(20)))
+        .request_deadline(None)
         .drain_limit(Duration::from_secs(10));
-    let server = Server::new(options);
+    let shelf = Arc::new(Shelf {
+        server: Server::new(options),
+        quotes: Quotes::read()?,
+        market: Market::read()?,
+        page: page.map(Page::read).transpose()?.unwrap_or_default(),
+    });
+    let server = &shelf.server;
     let mut runtime = Runtime::builder().workers(2).build()?;
     let ended = runtime.block_on(async |region: &LocalRegion| {
         let listener = TcpListener::bind(region, at).await?;
@@ -102,18 +126,24 @@ pub fn serve(at: SocketAddr) -> Result<bool> {
             asked.drain();
             Ok(())
         })?;
-        let service = server.clone();
-        let handler = move |cx, call| answer(service.clone(), Arc::clone(&quotes), cx, call);
+        let own = Arc::clone(&shelf);
+        let handler = move |cx, call| answer(Arc::clone(&own), cx, call);
         Ok::<_, Error>(server.serve(region, &listener, handler).await?)
     });
     let sources = runtime.io_stats().sources;
     let stats = runtime.shut_down();
     let ledger = server.ledger();
-    println!("{} leaked={}", line(&ledger), stats.leaked + sources as u64);
+    let (opened, closed) = shelf.market.feeds();
+    println!(
+        "{} feeds={opened} farewells={closed} leaked={}",
+        line(&ledger),
+        stats.leaked + sources as u64
+    );
     if let Err(error) = &ended {
         eprintln!("the server did not drain: {error}");
     }
-    Ok(ended.is_ok() && ledger.open() == 0 && stats.leaked == 0 && stats.live == 0 && sources == 0)
+    let is_left = ledger.open() > 0 || opened > closed || stats.live > 0 || sources > 0;
+    Ok(ended.is_ok() && stats.leaked == 0 && !is_left)
 }
 
 /// The ledger as a line that the run reads.
@@ -131,26 +161,74 @@ fn line(ledger: &Ledger) -> String {
     )
 }
 
-async fn answer(server: Server, quotes: Arc<Quotes>, cx: Cx, call: Call) -> Result<(), Error> {
-    let options = RegionOptions::new().deny::<Net>();
+async fn answer(shelf: Arc<Shelf>, cx: Cx, call: Call) -> Result<(), Error> {
+    let uri = call.request().uri().clone();
+    let mut options = RegionOptions::new().deny::<Net>();
+    if uri.path() != "/feed" {
+        let deadline = cx.now()?.saturating_add(REQUEST_LIMIT);
+        options = options.budget(Budget::INFINITE.with_deadline(deadline));
+    }
+    let Shelf { server, quotes, .. } = &*shelf;
     cx.region_with(options, async |region| {
-        let uri = call.request().uri().clone();
-        match (call.request().method(), uri.path()) {
-            (&Method::GET, "/quotes") => {
+        if call.request().method() != Method::GET {
+            return Ok(call.reply(missing())?);
+        }
+        match uri.path() {
+            "/quotes" => {
                 let lines = number(&uri, "limit").unwrap_or(u64::MAX);
                 let text = quotes.first(usize::try_from(lines).unwrap_or(usize::MAX));
                 Ok(call.reply(json(Body::from(text)))?)
             }
-            (&Method::GET, "/stream") => stream(&server, &quotes, region, call, &uri).await,
-            (&Method::GET, "/ws") => socket(&server, &quotes, region, call, &uri).await,
-            _ => {
-                let mut answer = Response::new(Body::from("there are /quotes, /stream and /ws\n"));
-                *answer.status_mut() = StatusCode::NOT_FOUND;
-                Ok(call.reply(answer)?)
+            "/stream" => stream(server, quotes, region, call, &uri).await,
+            "/ws" => socket(server, quotes, region, call, &uri).await,
+            "/feed" => {
+                let (symbol, after) = (word(&uri, "symbol").unwrap_or(""), number(&uri, "after"));
+                shelf.market.feed(server, region, call, symbol, after).await
+            }
+            path => {
+                let answer = shelf.at_once(path, &uri);
+                Ok(call.reply(answer.unwrap_or_else(missing))?)
             }
         }
     })
     .await
+}
+
+impl Shelf {
+    /// What needs no waiting.
+    fn at_once(&self, path: &str, uri: &Uri) -> Option<Response<Body>> {
+        let text = match path {
+            "/symbols" => self.market.symbols(),
+            "/history" => {
+                let limit = number(uri, "limit").unwrap_or(240);
+                let symbol = word(uri, "symbol").unwrap_or("");
+                self.market.history(symbol, number(uri, "after"), limit)?
+            }
+            "/ledger" => self.ledger(),
+            _ => return self.page.answer(path),
+        };
+        Some(json(Body::from(text)))
+    }
+
+    /// The ledger as JSON. The request that asks for it is open.
+    fn ledger(&self) -> String {
+        let ledger = self.server.ledger();
+        let (opened, closed) = self.market.feeds();
+        format!(
+            "{{\"accepted\":{},\"answered\":{},\"open\":{},\"connections\":{},\"feeds\":{opened},\"farewells\":{closed}}}\n",
+            ledger.accepted,
+            ledger.answered,
+            ledger.open(),
+            ledger.connections
+        )
+    }
+}
+
+fn missing() -> Response<Body> {
+    let text = "there are /quotes, /stream, /ws, /symbols, /history, /feed and /ledger\n";
+    let mut answer = Response::new(Body::from(text));
+    *answer.status_mut() = StatusCode::NOT_FOUND;
+    answer
 }
 
 async fn stream(
@@ -200,11 +278,16 @@ async fn pause(server: &Server, cx: &Region, uri: &Uri) -> Result<(), Error> {
 
 /// The number of that name in the query.
 fn number(uri: &Uri, name: &str) -> Option<u64> {
+    word(uri, name)?.parse().ok()
+}
+
+/// The text of that name in the query, as it stands there.
+fn word<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
     let mut pairs = uri
         .query()?
         .split('&')
         .filter_map(|pair| pair.split_once('='));
-    pairs.find(|(found, _)| *found == name)?.1.parse().ok()
+    Some(pairs.find(|(found, _)| *found == name)?.1)
 }
 
 fn json(body: Body) -> Response<Body> {
