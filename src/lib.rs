@@ -26,12 +26,18 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod profiles;
+
+#[cfg(feature = "wasm-runtime")]
+pub use asupersync_browser as browser;
 pub use asupersync_core::*;
 pub use asupersync_local as local;
-#[cfg(feature = "lab")]
+#[cfg(any(feature = "lab", feature = "deterministic-mode"))]
 pub use asupersync_sim as lab;
 #[cfg(feature = "std")]
 pub use asupersync_std::{Builder, Runtime, StdPlatform};
+#[cfg(feature = "wasm-runtime")]
+pub use profiles::PROFILE;
 
 /// What most programs import.
 pub mod prelude {

@@ -127,7 +127,7 @@ const PACKAGE_GATE: u64 = 60_500;
 /// them as text.
 fn measure_package() -> Result<Row> {
     let folder = packages::build()?;
-    let module = std::fs::read(targets::build(&packages::BINDINGS)?)?;
+    let module = std::fs::read(folder.join("module.wasm"))?;
     let (mut scripts, mut all) = (String::new(), String::new());
     let mut files: Vec<_> = std::fs::read_dir(&folder)?
         .map(|entry| Ok(entry?.path()))

@@ -106,6 +106,14 @@ pub const STEPS: &[Step] = &[
         tool: None,
     },
     Step {
+        name: "profiles",
+        proves: "every profile of a browser build compiles, every illegal combination is refused by name, the table is up to date",
+        kind: Kind::Check,
+        env: &[],
+        words: &["cargo", "xtask", "profiles", "--check"],
+        tool: None,
+    },
+    Step {
         name: "tests",
         proves: "unit tests, laws, the conformance kit on std, in the lab, and as a guest of tokio and embassy",
         kind: Kind::Tests,

@@ -62,6 +62,7 @@ const LAYERS: &[(&str, May)] = &[
             "asupersync-local",
             "asupersync-std",
             "asupersync-sim",
+            "asupersync-browser",
         ]),
     ),
     (
@@ -74,7 +75,7 @@ const LAYERS: &[(&str, May)] = &[
     ),
     (
         "asupersync-browser-bindings",
-        May::Use(&["asupersync-core", "asupersync-browser"]),
+        May::Use(&["asupersync", "asupersync-core", "asupersync-browser"]),
     ),
     ("asupersync-conformance", May::UseAll),
     ("asupersync-conformance-wasm", May::UseAll),

@@ -2,10 +2,13 @@
 
 /** A code of `RuntimeError`; see the table in the README. */
 export type ErrorCode =
+  | "AbiMismatch"
   | "AtCapacity"
   | "Cancelled"
   | "InvalidArgument"
+  | "ModuleUnavailable"
   | "Panicked"
+  | "ProfileMismatch"
   | "RuntimeClosed"
   | "ScopeClosed"
   | "StaleHandle"

@@ -5,7 +5,6 @@
 
 import { connect, type Host } from "./host.mjs";
 import { cancelInfo, CancelledError, panicked, refusal, RuntimeError, type CancelInfo } from "./errors.js";
-import { MODULE } from "./module.js";
 import { connectVirtual } from "./virtual.js";
 
 /** How a task ended. `suppressed`: what its deferred functions threw. */
@@ -109,22 +108,8 @@ export class Entry {
   }
 }
 
-let compiled: WebAssembly.Module | undefined;
 /** Numbers of one runtime are foreign to the others. */
 let realms = 0;
-
-function compile(): WebAssembly.Module {
-  if (compiled) {
-    return compiled;
-  }
-  try {
-    const bytes = Uint8Array.from(atob(MODULE), (char) => char.charCodeAt(0));
-    return (compiled = new WebAssembly.Module(bytes));
-  } catch (cause) {
-    const message = "WebAssembly cannot be compiled here; with a Content-Security-Policy allow `wasm-unsafe-eval` in script-src";
-    throw new RuntimeError("WasmUnavailable", message, { cause });
-  }
-}
 
 export class Kernel {
   readonly #host: Host;
@@ -139,10 +124,10 @@ export class Kernel {
   #closing: Promise<void> | undefined;
   #closed!: () => void;
 
-  constructor(isVirtual: boolean, capacity: number) {
+  constructor(module: WebAssembly.Module, isVirtual: boolean, capacity: number) {
     const trapped = (error: unknown) => this.#poison(error);
     this.#host = isVirtual ? connectVirtual(trapped) : connect(trapped);
-    const instance = new WebAssembly.Instance(compile(), { asupersync: { ...this.#host.imports }, tasks: this.#imports() });
+    const instance = new WebAssembly.Instance(module, { asupersync: { ...this.#host.imports }, tasks: this.#imports() });
     this.#memory = instance.exports["memory"] as WebAssembly.Memory;
     this.#host.attach(instance.exports);
     this.#host.enter("begin", capacity, (realms += 1));

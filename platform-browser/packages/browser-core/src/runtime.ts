@@ -300,8 +300,8 @@ export class Runtime {
   }
 }
 
-/** A runtime of its own. `close` ends it. */
-export function createRuntime(options: RuntimeOptions = {}): Runtime {
+/** A runtime of a module, which is asked for when the options are in order. */
+export function runtimeOf(module: () => WebAssembly.Module, options: RuntimeOptions = {}): Runtime {
   const { mode = "live", capacity = 1 << 20, ...unknown } = options;
   const [stranger] = Object.keys(unknown);
   if (stranger !== undefined) {
@@ -313,12 +313,11 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   if (!Number.isInteger(capacity) || capacity < 1 || capacity > 1 << 20) {
     throw invalid("capacity is a whole number from 1 to 1,048,576", capacity);
   }
-  return new Runtime(new Kernel(mode === "deterministic", capacity));
+  return new Runtime(new Kernel(module(), mode === "deterministic", capacity));
 }
 
 /** Runs `call` with a runtime that is closed when it has settled. */
-export async function withRuntime<T>(options: RuntimeOptions, call: (rt: Runtime) => T | PromiseLike<T>): Promise<T> {
-  const rt = createRuntime(options);
+export async function closedAfter<T>(rt: Runtime, call: (rt: Runtime) => T | PromiseLike<T>): Promise<T> {
   try {
     return await call(rt);
   } finally {
