@@ -32,6 +32,9 @@ pub struct Args {
     /// The module's imports or exports have changed: write the next version of its ABI
     #[arg(long)]
     new_abi: bool,
+    /// Instead of the tests: pack them, install that into fresh projects, and run what each bundler builds
+    #[arg(long)]
+    matrix: bool,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -40,9 +43,34 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         abi::write_next(&std::fs::read(module)?)?;
     }
     build()?;
+    if args.matrix {
+        return matrix();
+    }
     for script in SCRIPTS {
         npm(&["run", script, "--workspaces"])?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the projects of the bundlers are made.
+const PROJECTS: &str = "target/bundlers";
+
+fn matrix() -> Result<ExitCode> {
+    setup::ensure_tool("chromium")?;
+    let packed = workspace::root().join(PROJECTS).join("packed");
+    if packed.exists() {
+        std::fs::remove_dir_all(&packed)?;
+    }
+    std::fs::create_dir_all(&packed)?;
+    let folder = packed.to_string_lossy();
+    npm(&["pack", "--workspaces", "--pack-destination", &folder])?;
+    let mut node = Command::new("node");
+    node.current_dir(workspace::root())
+        .args(["tests/bundlers/run.mjs", PROJECTS]);
+    for entry in std::fs::read_dir(&packed)? {
+        node.arg(entry?.path());
+    }
+    succeed(&mut node, "a bundle fails")?;
     Ok(ExitCode::SUCCESS)
 }
 

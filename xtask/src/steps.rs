@@ -174,10 +174,18 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "packages",
-        proves: "the npm packages build, behave, are typed as promised and are packed well",
+        proves: "the npm packages build, behave, are typed as promised and packed well; the module has the ABI that is written down",
         kind: Kind::Check,
         env: &[],
         words: &["cargo", "xtask", "packages"],
+        tool: None,
+    },
+    Step {
+        name: "bundlers",
+        proves: "the packed packages run from esbuild, Vite, webpack and Next, and say so where a policy forbids them",
+        kind: Kind::Check,
+        env: &[],
+        words: &["cargo", "xtask", "packages", "--matrix"],
         tool: None,
     },
     Step {
