@@ -21,7 +21,8 @@
 //!
 //! This crate re-exports; what things mean is documented in the crates it is made of:
 //! [`asupersync_core`] (the semantics), [`asupersync_local`] (the one-thread executor),
-//! `asupersync_std` (hosts) and `asupersync_sim` (the lab).
+//! `asupersync_std` (hosts), `asupersync_browser` (pages, with one of the `wasm-browser-` profiles as a feature) and
+//! `asupersync_sim` (the lab).
 
 #![no_std]
 #![forbid(unsafe_code)]

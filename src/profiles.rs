@@ -37,11 +37,6 @@ compile_error!(
     "the features `wasm-browser-deterministic` and `browser-io` exclude each other: choose another profile, or do without the feature; see docs/browser-profiles.md"
 );
 
-#[cfg(all(feature = "wasm-browser-deterministic", feature = "inspect"))]
-compile_error!(
-    "the features `wasm-browser-deterministic` and `inspect` exclude each other: choose another profile, or do without the feature; see docs/browser-profiles.md"
-);
-
 #[cfg(all(feature = "wasm-browser-deterministic", feature = "lab"))]
 compile_error!(
     "the features `wasm-browser-deterministic` and `lab` exclude each other: choose another profile, or do without the feature; see docs/browser-profiles.md"
@@ -50,6 +45,11 @@ compile_error!(
 #[cfg(all(feature = "wasm-browser-deterministic", feature = "std"))]
 compile_error!(
     "the features `wasm-browser-deterministic` and `std` exclude each other: set `default-features = false`; see docs/browser-profiles.md"
+);
+
+#[cfg(all(feature = "wasm-browser-deterministic", feature = "test-internals"))]
+compile_error!(
+    "the features `wasm-browser-deterministic` and `test-internals` exclude each other: choose another profile, or do without the feature; see docs/browser-profiles.md"
 );
 
 #[cfg(all(feature = "wasm-browser-dev", feature = "wasm-browser-minimal"))]
@@ -97,11 +97,6 @@ compile_error!(
     "the features `wasm-browser-minimal` and `deterministic-mode` exclude each other: choose another profile, or do without the feature; see docs/browser-profiles.md"
 );
 
-#[cfg(all(feature = "wasm-browser-minimal", feature = "inspect"))]
-compile_error!(
-    "the features `wasm-browser-minimal` and `inspect` exclude each other: choose another profile, or do without the feature; see docs/browser-profiles.md"
-);
-
 #[cfg(all(feature = "wasm-browser-minimal", feature = "lab"))]
 compile_error!(
     "the features `wasm-browser-minimal` and `lab` exclude each other: choose another profile, or do without the feature; see docs/browser-profiles.md"
@@ -112,14 +107,14 @@ compile_error!(
     "the features `wasm-browser-minimal` and `std` exclude each other: set `default-features = false`; see docs/browser-profiles.md"
 );
 
+#[cfg(all(feature = "wasm-browser-minimal", feature = "test-internals"))]
+compile_error!(
+    "the features `wasm-browser-minimal` and `test-internals` exclude each other: choose another profile, or do without the feature; see docs/browser-profiles.md"
+);
+
 #[cfg(all(feature = "wasm-browser-prod", feature = "deterministic-mode"))]
 compile_error!(
     "the features `wasm-browser-prod` and `deterministic-mode` exclude each other: choose another profile, or do without the feature; see docs/browser-profiles.md"
-);
-
-#[cfg(all(feature = "wasm-browser-prod", feature = "inspect"))]
-compile_error!(
-    "the features `wasm-browser-prod` and `inspect` exclude each other: choose another profile, or do without the feature; see docs/browser-profiles.md"
 );
 
 #[cfg(all(feature = "wasm-browser-prod", feature = "lab"))]
@@ -130,6 +125,11 @@ compile_error!(
 #[cfg(all(feature = "wasm-browser-prod", feature = "std"))]
 compile_error!(
     "the features `wasm-browser-prod` and `std` exclude each other: set `default-features = false`; see docs/browser-profiles.md"
+);
+
+#[cfg(all(feature = "wasm-browser-prod", feature = "test-internals"))]
+compile_error!(
+    "the features `wasm-browser-prod` and `test-internals` exclude each other: choose another profile, or do without the feature; see docs/browser-profiles.md"
 );
 
 #[cfg(all(

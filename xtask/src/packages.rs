@@ -76,7 +76,7 @@ fn matrix() -> Result<ExitCode> {
 
 /// Builds every package, and says where the files of `@asupersync/browser-core` are.
 pub fn build() -> Result<PathBuf> {
-    let module = optimised(&BINDINGS)?;
+    let module = optimised(&BINDINGS, "browser-core")?;
     abi::check(&std::fs::read(&module)?)?;
     for name in names()? {
         let mut node = Command::new("node");
@@ -90,22 +90,36 @@ pub fn build() -> Result<PathBuf> {
     Ok(folder().join("browser-core/dist"))
 }
 
-/// Builds a module and takes out of it what no engine needs; says where the result is.
-pub fn optimised(build: &Build) -> Result<PathBuf> {
+/// Builds a module and takes out of it what no engine needs; says where the result is: a file of this name.
+pub fn optimised(build: &Build, name: &str) -> Result<PathBuf> {
     install()?;
     let module = targets::build(build)?;
-    let result = module.with_extension("opt.wasm");
+    let result = module.with_file_name(format!("{name}.opt.wasm"));
     if !is_older(&result, &module) && !is_older(&result, &lock_file()) {
         return Ok(result);
     }
     let mut node = Command::new("node");
     node.arg(folder().join("node_modules/binaryen/bin/wasm-opt"));
-    node.args(["-Oz", "--strip-debug", "--strip-producers"]);
+    // Nothing is at the addresses below 1,024 but the far end of the stack.
+    node.args(["-Oz", "--low-memory-unused"]);
+    node.args(["--strip-debug", "--strip-producers"]);
     // The last: it is by this section that the passes before know what the engines have.
     node.arg("--strip-target-features");
     node.arg(&module).arg("-o").arg(&result);
     succeed(&mut node, &format!("{} cannot be optimised", build.file))?;
     Ok(result)
+}
+
+/// Bundles and minifies an entry of `@asupersync/browser-core` as a page would have it.
+pub fn bundled(entry: &Path) -> Result<Vec<u8>> {
+    let mut esbuild = Command::new(folder().join("node_modules/.bin/esbuild"));
+    esbuild.args(["--bundle", "--minify", "--format=esm", "--target=es2022"]);
+    let output = esbuild.arg(entry).output();
+    let output = output.context("cannot start esbuild")?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(output.stdout)
 }
 
 /// The packages, in an order in which they build.

@@ -65,10 +65,7 @@ const LAYERS: &[(&str, May)] = &[
             "asupersync-browser",
         ]),
     ),
-    (
-        "asupersync-core-min",
-        May::Use(&["asupersync-core", "asupersync-browser"]),
-    ),
+    ("asupersync-core-min", May::Use(&["asupersync"])),
     (
         "asupersync-ticker",
         May::Use(&["asupersync-core", "asupersync-browser"]),
