@@ -2,14 +2,15 @@
 //
 //   node tests/bundlers/run.mjs FOLDER TARBALL...
 //
-// FOLDER is for the projects. Bundles for node run in this node, pages in Chromium. Exit code 1 if one fails.
+// FOLDER is for the projects. Bundles for node run in this node, pages in Chromium, those with a policy in all three engines.
+// Exit code 1 if one fails.
 
 import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { basename, extname, join, resolve } from "node:path";
 
-import { launch } from "../browser/webdriver.mjs";
+import { ENGINE_NAMES, launch } from "../browser/webdriver.mjs";
 
 const EXPECTED = "cleaned up, cancelled, 42";
 /** How long a page or a server may take, in milliseconds. */
@@ -21,7 +22,8 @@ const here = import.meta.dirname;
 const bundlers = join(target, "project");
 const next = join(target, "next");
 let failed = 0;
-let browser;
+/** Those that were started, by their name. */
+const browsers = new Map();
 
 /** A fresh project: its lock file decides what is installed, then come the packages. */
 function project(folder, source, extra = []) {
@@ -59,7 +61,7 @@ async function check(name, call, expected = EXPECTED) {
 }
 
 /** What a page shows, with a policy if one is given. */
-async function shown(folder, page, policy) {
+async function shown(folder, page, policy, engine = "chromium") {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     try {
@@ -72,7 +74,7 @@ async function shown(folder, page, policy) {
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   try {
-    return await looked(`http://127.0.0.1:${server.address().port}/${page}`);
+    return await looked(`http://127.0.0.1:${server.address().port}/${page}`, engine);
   } finally {
     server.closeAllConnections();
     server.close();
@@ -80,8 +82,9 @@ async function shown(folder, page, policy) {
 }
 
 /** What stands in the page's result, once something does. */
-async function looked(url) {
-  browser ??= await launch("chromium");
+async function looked(url, engine = "chromium") {
+  const browser = browsers.get(engine) ?? (await launch(engine));
+  browsers.set(engine, browser);
   await browser.open(url);
   const until = performance.now() + PATIENCE_MS;
   for (;;) {
@@ -90,6 +93,13 @@ async function looked(url) {
       return text || "the page shows nothing";
     }
     await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+async function closeAll() {
+  for (const [engine, browser] of browsers) {
+    browsers.delete(engine);
+    await browser.close();
   }
 }
 
@@ -124,9 +134,20 @@ async function esbuild() {
     bundle("slim-file");
     return shown(out, "slim-file.html");
   });
-  await check("a policy with wasm-unsafe-eval", () => shown(out, "page.html", "script-src 'self' 'wasm-unsafe-eval'"));
-  await check("a policy without it", () => shown(out, "page.html", "script-src 'self'"), /^WasmUnavailable: .*'wasm-unsafe-eval'/);
-  await check("a policy without it, slim", () => shown(out, "slim-file.html", "script-src 'self'"), /^WasmUnavailable: .*'wasm-unsafe-eval'/);
+}
+
+/** Pages that may not compile, or only by an exception, in each engine. */
+async function policies() {
+  const out = join(bundlers, "out/esbuild");
+  const refused = /^WasmUnavailable: .*'wasm-unsafe-eval'/;
+  for (const engine of ENGINE_NAMES) {
+    // One at a time: each takes much of a small machine.
+    await closeAll();
+    const under = (page, policy) => () => shown(out, page, policy, engine);
+    await check(`${engine}, a policy with wasm-unsafe-eval`, under("page.html", "script-src 'self' 'wasm-unsafe-eval'"));
+    await check(`${engine}, a policy without it`, under("page.html", "script-src 'self'"), refused);
+    await check(`${engine}, a policy without it, slim`, under("slim-file.html", "script-src 'self'"), refused);
+  }
 }
 
 async function vite() {
@@ -183,11 +204,11 @@ mkdirSync(target, { recursive: true });
 try {
   project(bundlers, here);
   mkdirSync(join(bundlers, "out/esbuild"), { recursive: true });
-  for (const run of [node, esbuild, vite, webpack, nextPage]) {
+  for (const run of [node, esbuild, vite, webpack, nextPage, policies]) {
     await run();
   }
 } finally {
-  await browser?.close();
+  await closeAll();
 }
 console.log(failed === 0 ? "every bundle runs" : `${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

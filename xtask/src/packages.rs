@@ -56,7 +56,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 const PROJECTS: &str = "target/bundlers";
 
 fn matrix() -> Result<ExitCode> {
-    setup::ensure_tool("chromium")?;
+    for browser in ["chromium", "firefox", "geckodriver", "webkit"] {
+        setup::ensure_tool(browser)?;
+    }
     let packed = workspace::root().join(PROJECTS).join("packed");
     if packed.exists() {
         std::fs::remove_dir_all(&packed)?;

@@ -5,6 +5,7 @@
 
 import { connect, type Host } from "./host.mjs";
 import { cancelInfo, CancelledError, panicked, refusal, RuntimeError, type CancelInfo } from "./errors.js";
+import { instantiate } from "./load.js";
 import { connectVirtual } from "./virtual.js";
 
 /** How a task ended. `suppressed`: what its deferred functions threw. */
@@ -127,7 +128,7 @@ export class Kernel {
   constructor(module: WebAssembly.Module, isVirtual: boolean, capacity: number) {
     const trapped = (error: unknown) => this.#poison(error);
     this.#host = isVirtual ? connectVirtual(trapped) : connect(trapped);
-    const instance = new WebAssembly.Instance(module, { asupersync: { ...this.#host.imports }, tasks: this.#imports() });
+    const instance = instantiate(module, { asupersync: { ...this.#host.imports }, tasks: this.#imports() });
     this.#memory = instance.exports["memory"] as WebAssembly.Memory;
     this.#host.attach(instance.exports);
     this.#host.enter("begin", capacity, (realms += 1));

@@ -75,18 +75,32 @@ function unavailable(what: string, cause?: unknown): RuntimeError {
   return new RuntimeError("ModuleUnavailable", `${what}; serve \`module.wasm\` of @asupersync/browser-core there`, { cause });
 }
 
-/** Why nothing was compiled: a policy of the page, or the bytes. */
-function refused(cause: unknown): unknown {
+/** An instance; throws `WasmUnavailable` where a policy forbids it, which WebKit says no sooner. */
+export function instantiate(module: WebAssembly.Module, imports: WebAssembly.Imports): WebAssembly.Instance {
+  try {
+    return new WebAssembly.Instance(module, imports);
+  } catch (cause) {
+    throw policy(cause) ?? cause;
+  }
+}
+
+/** Why nothing was compiled: what was told already, a policy of the page, or the bytes. */
+function refused(cause: unknown): RuntimeError {
   if (cause instanceof RuntimeError) {
     return cause;
   }
+  return policy(cause) ?? unavailable("what was given is no module that this engine compiles", cause);
+}
+
+/** The error for a page that may not run even the smallest module. */
+function policy(cause: unknown): RuntimeError | undefined {
   try {
-    new WebAssembly.Module(EMPTY);
+    new WebAssembly.Instance(new WebAssembly.Module(EMPTY));
+    return undefined;
   } catch {
-    const next = "with a Content-Security-Policy add 'wasm-unsafe-eval' to script-src, or give the entry `slim` a compiled module";
+    const next = "with a Content-Security-Policy add 'wasm-unsafe-eval' to script-src";
     return new RuntimeError("WasmUnavailable", `this page may not compile WebAssembly; ${next}`, { cause });
   }
-  return unavailable("what was given is no module that this engine compiles", cause);
 }
 
 /** The module, if these scripts can speak with it; throws `AbiMismatch` or `ProfileMismatch`. */

@@ -119,6 +119,12 @@ test("where a policy forbids to compile, or nothing can, the error says what to 
     assert.throws(again, isPolicy);
     await replaced(WebAssembly, "compile", compile, () => assert.rejects(load(bytes), isPolicy));
   });
+  // WebKit compiles, and refuses the instance.
+  await replaced(WebAssembly, "Instance", refusing, async () => {
+    assert.throws(() => core.createRuntime(), isPolicy);
+    const slim = await load(bytes);
+    assert.throws(() => slim.createRuntime(), isPolicy);
+  });
   await replaced(globalThis, "WebAssembly", undefined, async () => {
     assert.throws(again, { code: "WasmUnavailable", message: /no WebAssembly/ });
     await assert.rejects(load(bytes), { code: "WasmUnavailable", message: /no WebAssembly/ });
