@@ -21,17 +21,24 @@
 //!
 //! This crate re-exports; what things mean is documented in the crates it is made of:
 //! [`asupersync_core`] (the semantics), [`asupersync_local`] (the one-thread executor),
-//! `asupersync_std` (hosts) and `asupersync_sim` (the lab).
+//! `asupersync_std` (hosts), `asupersync_browser` (pages, with one of the `wasm-browser-` profiles as a feature) and
+//! `asupersync_sim` (the lab).
 
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod profiles;
+
+#[cfg(feature = "wasm-runtime")]
+pub use asupersync_browser as browser;
 pub use asupersync_core::*;
 pub use asupersync_local as local;
-#[cfg(feature = "lab")]
+#[cfg(any(feature = "lab", feature = "deterministic-mode"))]
 pub use asupersync_sim as lab;
 #[cfg(feature = "std")]
 pub use asupersync_std::{Builder, Runtime, StdPlatform};
+#[cfg(feature = "wasm-runtime")]
+pub use profiles::PROFILE;
 
 /// What most programs import.
 pub mod prelude {

@@ -3,12 +3,14 @@
 //! One file per command. What they run is data: the tools are a table in `tools`, the steps of the suite a
 //! table in `steps`, the rules of the matrix a table in `matrix::ids`.
 
+mod abi;
 mod browser;
 mod dashboard;
 mod demo;
 mod forward;
 mod matrix;
 mod packages;
+mod profiles;
 mod qemu;
 mod run;
 mod setup;
@@ -59,7 +61,9 @@ enum Command {
     /// Run the conformance kit, the golden traces and the tests of the event loop in real browsers
     Browser(browser::Args),
     /// Build the npm packages and test them: behaviour, types, publint
-    Packages,
+    Packages(packages::Args),
+    /// Write the profiles of a browser build from the manifest, as code and as a page
+    Profiles(profiles::Args),
     /// Measure what is downloaded or flashed, and hold it to its limits
     Sizes(sizes::Args),
     /// Check that the no_std crates build for wasm32 and Cortex-M
@@ -83,7 +87,8 @@ fn main() -> ExitCode {
         Command::Qemu(args) => qemu::run(&args),
         Command::Wasm => wasm::run(),
         Command::Browser(args) => browser::run(&args),
-        Command::Packages => packages::run(),
+        Command::Packages(args) => packages::run(&args),
+        Command::Profiles(args) => profiles::run(&args),
         Command::Targets => targets::run(),
         Command::Matrix(args) => matrix::run(&args),
         Command::Tidy => tidy::run(),

@@ -11,13 +11,14 @@ use flate2::write::GzEncoder;
 use object::{Object, ObjectSection, SectionFlags, SectionKind, elf};
 use serde::Serialize;
 use std::io::Write;
+use std::path::Path;
 
 use crate::packages;
 use crate::qemu;
 use crate::setup;
-use crate::targets::{self, Build, WASM};
+use crate::targets::{self, Build};
 use crate::tools::Need;
-use crate::wasm::CORE_MIN;
+use crate::wasm;
 use crate::workspace;
 
 #[derive(clap::Args)]
@@ -32,59 +33,106 @@ struct Artifact {
     tier: &'static str,
     /// What is in it.
     holds: &'static str,
-    build: Build,
-    /// The script that is downloaded with it.
-    script: Option<&'static str>,
+    made: Made,
     /// The name of the number that counts.
     counts: &'static str,
     /// What it should be at most, in bytes.
-    bar: u64,
-    /// What it may be at most: the bar or, where that is missed, what was reached and 2 %.
-    gate: u64,
+    target: u64,
+    /// What it may never be more than.
+    cap: u64,
+    /// What it was when this was written down; 2 % more are let pass.
+    reached: u64,
+}
+
+/// How it is made, and which numbers it has.
+enum Made {
+    /// A module behind `js/host.mjs`.
+    Module(wasm::Tier),
+    /// `@asupersync/browser-core`.
+    Package,
+    Firmware(Build),
 }
 
 const ARTIFACTS: &[Artifact] = &[
     Artifact {
         tier: "core-min",
-        holds: "the browser platform with its script, gzip of both: one region, two tasks, cancel",
-        build: CORE_MIN,
-        script: Some("platform-browser/js/host.mjs"),
+        holds: "wasm-browser-minimal with its script, gzip of both: one region, two tasks, cancel",
+        made: Made::Module(wasm::CORE_MIN),
         counts: "together",
-        bar: 16 * 1024,
-        gate: 24 * 1024,
+        target: 16 * 1024,
+        cap: 24 * 1024,
+        reached: 22_092,
+    },
+    Artifact {
+        tier: "core-trace",
+        holds: "wasm-browser-prod, the same program with trace events in a ring",
+        made: Made::Module(wasm::CORE_TRACE),
+        counts: "together",
+        target: 28 * 1024,
+        cap: 40 * 1024,
+        reached: 24_848,
+    },
+    Artifact {
+        tier: "full-dev",
+        holds: "wasm-browser-dev, with trace events, diagnostics and panics as text",
+        made: Made::Module(wasm::FULL_DEV),
+        counts: "together",
+        target: 64 * 1024,
+        cap: 96 * 1024,
+        reached: 36_958,
+    },
+    Artifact {
+        tier: "browser-core",
+        holds: "the npm package, bundled and minified, gzip; the module in it as text. `slim`: its scripts without the module",
+        made: Made::Package,
+        counts: "package",
+        target: 24 * 1024,
+        cap: 96 * 1024,
+        reached: 43_661,
     },
     Artifact {
         tier: "size",
         holds: "core and local executor on Cortex-M3: 16 tasks, a timer, a channel",
-        build: qemu::SIZE.build,
-        script: None,
+        made: Made::Firmware(qemu::SIZE.build),
         counts: "text",
-        bar: 24 * 1024,
-        gate: 37_000,
+        target: 24 * 1024,
+        cap: 37_000,
+        reached: 36_264,
     },
 ];
+
+impl Artifact {
+    fn gate(&self) -> u64 {
+        self.cap.min(self.reached + self.reached / 50)
+    }
+
+    /// Named numbers of bytes, in the order they are shown.
+    fn bytes(&self) -> Result<Vec<(&'static str, u64)>> {
+        match &self.made {
+            Made::Module(tier) => downloads(&read(&packages::optimised(&tier.build, tier.name)?)?),
+            Made::Package => package(),
+            Made::Firmware(build) => sections(&read(&targets::build(build)?)?),
+        }
+    }
+}
 
 /// One row of the table.
 #[derive(Serialize)]
 struct Row {
-    target: &'static str,
     tier: &'static str,
     holds: &'static str,
-    /// Named numbers of bytes, in the order they are shown.
     bytes: Vec<(&'static str, u64)>,
     counts: &'static str,
-    bar: u64,
-    gate: u64,
     size: u64,
+    target: u64,
+    cap: u64,
+    reached: u64,
+    gate: u64,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     setup::ensure(Need::Demo)?;
-    let mut rows = ARTIFACTS
-        .iter()
-        .map(measure)
-        .collect::<Result<Vec<Row>>>()?;
-    rows.push(measure_package()?);
+    let rows: Vec<Row> = ARTIFACTS.iter().map(measure).collect::<Result<_>>()?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
     } else {
@@ -97,98 +145,56 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn measure(artifact: &Artifact) -> Result<Row> {
-    let file = targets::build(&artifact.build)?;
-    let image = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let bytes = match artifact.build.target {
-        WASM => downloads(&image, artifact.script)?,
-        _ => sections(&image)?,
-    };
+    let bytes = artifact.bytes()?;
     let found = bytes.iter().find(|(name, _)| *name == artifact.counts);
     let Some(&(_, size)) = found else {
         bail!("{} has no number `{}`", artifact.tier, artifact.counts);
     };
     Ok(Row {
-        target: artifact.build.target,
         tier: artifact.tier,
         holds: artifact.holds,
         bytes,
         counts: artifact.counts,
-        bar: artifact.bar,
-        gate: artifact.gate,
         size,
+        target: artifact.target,
+        cap: artifact.cap,
+        reached: artifact.reached,
+        gate: artifact.gate(),
     })
 }
 
-/// What `@asupersync/browser-core` should be at most, after gzip, and what it may be: what was reached and 2 %.
-const PACKAGE_BAR: u64 = 24 * 1024;
-const PACKAGE_GATE: u64 = 60_500;
-
-/// The npm package: its module as it is and after gzip, its scripts, and all that a page downloads: the module stands in
-/// them as text.
-fn measure_package() -> Result<Row> {
+/// The module as it is and after gzip, and what a page downloads with either entry: both with everything in them.
+fn package() -> Result<Vec<(&'static str, u64)>> {
     let folder = packages::build()?;
-    let module = std::fs::read(targets::build(&packages::BINDINGS)?)?;
-    let (mut scripts, mut all) = (String::new(), String::new());
-    let mut files: Vec<_> = std::fs::read_dir(&folder)?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<_>>()?;
-    files.sort();
-    let is_script = |name: &str| name.ends_with(".js") || name.ends_with(".mjs");
-    for file in files {
-        let name = file.to_string_lossy().into_owned();
-        if !is_script(&name) {
-            continue;
-        }
-        let text = without_comments(&std::fs::read_to_string(&file)?);
-        all.push_str(&text);
-        if !name.ends_with("/module.js") {
-            scripts.push_str(&text);
-        }
-    }
-    let package = gzipped(all.as_bytes())?;
-    Ok(Row {
-        target: WASM,
-        tier: "browser-core",
-        holds: "the npm package: scopes, tasks, timers for JavaScript; gzip of its scripts, the module in them as text",
-        bytes: vec![
-            ("wasm", module.len() as u64),
-            ("gzip", gzipped(&module)?),
-            ("script", gzipped(scripts.as_bytes())?),
-            ("package", package),
-        ],
-        counts: "package",
-        bar: PACKAGE_BAR,
-        gate: PACKAGE_GATE,
-        size: package,
-    })
+    let module = read(&folder.join("module.wasm"))?;
+    Ok(vec![
+        ("wasm", module.len() as u64),
+        ("gzip", gzipped(&module)?),
+        (
+            "slim",
+            gzipped(&packages::bundled(&folder.join("slim.js"))?)?,
+        ),
+        (
+            "package",
+            gzipped(&packages::bundled(&folder.join("index.js"))?)?,
+        ),
+    ])
 }
 
-/// The module as it is and after gzip, its script after gzip, and what both weigh together.
-fn downloads(module: &[u8], script: Option<&str>) -> Result<Vec<(&'static str, u64)>> {
-    let mut bytes = vec![("wasm", module.len() as u64)];
-    let packed = gzipped(module)?;
-    bytes.push(("gzip", packed));
-    if let Some(script) = script {
-        let file = workspace::root().join(script);
-        let text =
-            std::fs::read_to_string(&file).with_context(|| format!("cannot read {script}"))?;
-        let packed_script = gzipped(without_comments(&text).as_bytes())?;
-        bytes.push(("script", packed_script));
-        bytes.push(("together", packed + packed_script));
-    }
-    Ok(bytes)
+fn read(file: &Path) -> Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-/// The script without comments and indentation: the least that every bundler does.
-fn without_comments(script: &str) -> String {
-    let is_comment = |line: &&str| {
-        ["//", "/*", "*"]
-            .iter()
-            .any(|start| line.starts_with(start))
-    };
-    let lines = script.lines().map(str::trim_start);
-    let kept: Vec<&str> = lines.filter(|line| !is_comment(line)).collect();
-    kept.join("\n")
+/// The module as it is and after gzip, the script of its host after gzip, and what both weigh together.
+fn downloads(module: &[u8]) -> Result<Vec<(&'static str, u64)>> {
+    let host = workspace::root().join("platform-browser/js/host.mjs");
+    let (packed, script) = (gzipped(module)?, gzipped(&packages::bundled(&host)?)?);
+    Ok(vec![
+        ("wasm", module.len() as u64),
+        ("gzip", packed),
+        ("script", script),
+        ("together", packed + script),
+    ])
 }
 
 fn gzipped(image: &[u8]) -> Result<u64> {
@@ -219,7 +225,7 @@ pub fn sections(image: &[u8]) -> Result<Vec<(&'static str, u64)>> {
 }
 
 fn show(row: &Row) {
-    println!("{} on {}: {}", row.tier, row.target, row.holds);
+    println!("{}: {}", row.tier, row.holds);
     println!("  {}", listed(&row.bytes));
     println!("  {}", verdict(row));
 }
@@ -234,16 +240,27 @@ pub fn listed(bytes: &[(&'static str, u64)]) -> String {
 }
 
 fn verdict(row: &Row) -> String {
-    let (counts, ratio) = (row.counts, row.size as f64 / row.bar as f64);
-    if row.size > row.gate {
-        format!("TOO LARGE: {counts} may be {} at most", row.gate)
-    } else if row.size > row.bar {
-        format!(
-            "{counts} misses its bar of {} ({ratio:.2} of it), and keeps to its gate of {}",
-            row.bar, row.gate
-        )
-    } else {
-        format!("{counts} meets its bar of {}", row.bar)
+    let Row {
+        counts,
+        size,
+        target,
+        reached,
+        gate,
+        ..
+    } = row;
+    if size > gate {
+        return format!("TOO LARGE: {counts} {size} may be {gate} at most, it was {reached}");
+    }
+    let smaller = match size + size / 50 < *reached {
+        true => format!("; it was {reached}: write down what it is now"),
+        false => String::new(),
+    };
+    match size > target {
+        true => format!(
+            "{counts} misses its target of {target} ({:.2} of it), and keeps to its gate of {gate}{smaller}",
+            *size as f64 / *target as f64
+        ),
+        false => format!("{counts} meets its target of {target}; its gate is {gate}{smaller}"),
     }
 }
 
@@ -251,12 +268,28 @@ fn verdict(row: &Row) -> String {
 mod tests {
     use super::*;
 
+    fn row(size: u64) -> String {
+        let (target, reached) = (16, 1000);
+        verdict(&Row {
+            tier: "t",
+            holds: "",
+            bytes: Vec::new(),
+            counts: "n",
+            size,
+            target,
+            cap: 2000,
+            reached,
+            gate: 1020,
+        })
+    }
+
     #[test]
-    fn comments_do_not_count() {
-        let script = "// What.\nexport function f() {\n  /**\n   * Doc.\n   */\n  return 1;\n}\n";
-        assert_eq!(
-            without_comments(script),
-            "export function f() {\nreturn 1;\n}"
-        );
+    fn two_percent_pass_and_no_more() {
+        assert!(row(1020).contains("keeps to its gate of 1020"));
+        assert!(row(1021).starts_with("TOO LARGE"));
+        assert!(row(970).ends_with("write down what it is now"));
+        for artifact in ARTIFACTS {
+            assert!(artifact.gate() <= artifact.cap, "{}", artifact.tier);
+        }
     }
 }

@@ -106,6 +106,14 @@ pub const STEPS: &[Step] = &[
         tool: None,
     },
     Step {
+        name: "profiles",
+        proves: "every profile of a browser build compiles, every illegal combination is refused by name, the table is up to date",
+        kind: Kind::Check,
+        env: &[],
+        words: &["cargo", "xtask", "profiles", "--check"],
+        tool: None,
+    },
+    Step {
         name: "tests",
         proves: "unit tests, laws, the conformance kit on std, in the lab, and as a guest of tokio and embassy",
         kind: Kind::Tests,
@@ -166,7 +174,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "packages",
-        proves: "the npm packages build, behave, are typed as promised and are packed well",
+        proves: "the npm packages build, behave, are typed as promised and packed well; the module has the ABI that is written down",
         kind: Kind::Check,
         env: &[],
         words: &["cargo", "xtask", "packages"],
@@ -178,6 +186,14 @@ pub const STEPS: &[Step] = &[
         kind: Kind::Check,
         env: &[],
         words: &["cargo", "xtask", "demo", "--headless", "--short"],
+        tool: None,
+    },
+    Step {
+        name: "bundlers",
+        proves: "the packed packages run from esbuild, Vite, webpack and Next, and say so where a policy forbids them",
+        kind: Kind::Check,
+        env: &[],
+        words: &["cargo", "xtask", "packages", "--matrix"],
         tool: None,
     },
     Step {

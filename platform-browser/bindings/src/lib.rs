@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod abi;
 #[path = "../../../tests/wasm/export.rs"]
 mod export;
 mod host;

@@ -103,6 +103,19 @@ const CLOSURES: &[Closure] = &[
         banned: &["tokio", "libc", "wasm-bindgen", "js-sys", "web-sys"],
     },
     Closure {
+        name: "the facade in the browser",
+        args: &[
+            "-p",
+            "asupersync",
+            "--no-default-features",
+            "--features",
+            "wasm-browser-prod,browser-trace",
+            "--target",
+            "wasm32-unknown-unknown",
+        ],
+        banned: &["tokio", "libc", "wasm-bindgen", "js-sys", "web-sys"],
+    },
+    Closure {
         name: "the guest on bare metal",
         args: &[
             "-p",

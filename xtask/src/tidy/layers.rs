@@ -62,19 +62,17 @@ const LAYERS: &[(&str, May)] = &[
             "asupersync-local",
             "asupersync-std",
             "asupersync-sim",
+            "asupersync-browser",
         ]),
     ),
-    (
-        "asupersync-core-min",
-        May::Use(&["asupersync-core", "asupersync-browser"]),
-    ),
+    ("asupersync-core-min", May::Use(&["asupersync"])),
     (
         "asupersync-ticker",
         May::Use(&["asupersync-core", "asupersync-browser"]),
     ),
     (
         "asupersync-browser-bindings",
-        May::Use(&["asupersync-core", "asupersync-browser"]),
+        May::Use(&["asupersync", "asupersync-core", "asupersync-browser"]),
     ),
     ("asupersync-conformance", May::UseAll),
     ("asupersync-conformance-wasm", May::UseAll),

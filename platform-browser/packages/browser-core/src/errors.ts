@@ -2,12 +2,15 @@
 
 /** A code of `RuntimeError`; see the table in the README. */
 export type ErrorCode =
+  | "AbiMismatch"
   | "AtCapacity"
   | "Cancelled"
   | "ChannelClosed"
   | "InvalidArgument"
+  | "ModuleUnavailable"
   | "Panicked"
   | "PermitSpent"
+  | "ProfileMismatch"
   | "RuntimeClosed"
   | "ScopeClosed"
   | "StaleHandle"

@@ -1,11 +1,14 @@
-export type { Channel, ChannelFactory, Permit, Receiver, Sender } from "./channel.js";
-export { CancelledError, RuntimeError, type CancelInfo, type CancelKind, type ErrorCode } from "./errors.js";
-export type { Outcome, ScopeReport } from "./kernel.js";
-export type { LabApi, LabReport } from "./lab.js";
-export type { AnyOf, RaceOptions } from "./race.js";
-export type { RetryPolicy } from "./retry.js";
-export { createRuntime, withRuntime, type Runtime, type RuntimeOptions } from "./runtime.js";
-export type { Cx, Scope, ScopeFunction, ScopeHandle, ScopeOptions, TaskFunction } from "./scope.js";
-export type { CancelOptions, CancelReport, CancelRequest, Task } from "./task.js";
-export type { CancelTokenHandle } from "./token.js";
-export { chromeTrace, type ChromeTrace, type TraceApi, type TraceEvent, type TraceNode, type TraceOptions } from "./tracing.js";
+import { inlined } from "./inline.js";
+import { closedAfter, runtimeOf, type Runtime, type RuntimeOptions } from "./runtime.js";
+
+export * from "./api.js";
+
+/** A runtime of its own. `close` ends it. */
+export function createRuntime(options?: RuntimeOptions): Runtime {
+  return runtimeOf(inlined, options);
+}
+
+/** Runs `call` with a runtime that is closed when it has settled. */
+export async function withRuntime<T>(options: RuntimeOptions, call: (rt: Runtime) => T | PromiseLike<T>): Promise<T> {
+  return closedAfter(() => createRuntime(options), call);
+}

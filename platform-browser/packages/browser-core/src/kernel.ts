@@ -6,7 +6,7 @@
 import { connect, type Host } from "./host.mjs";
 import { BACKGROUND, Entry, SCOPE, Siblings, Sleeper, TASK } from "./entry.js";
 import { cancelInfo, CancelledError, panicked, refusal, RuntimeError, type CancelInfo } from "./errors.js";
-import { MODULE } from "./module.js";
+import { instantiate } from "./load.js";
 import { Draws, Steps } from "./steps.js";
 import { connectVirtual } from "./virtual.js";
 
@@ -36,27 +36,14 @@ type Export = "open" | "spawn" | "defer" | "sleep" | "text" | "cancel";
 /** What of a number is an index. */
 const INDEX = (1 << 24) - 1;
 
-let compiled: WebAssembly.Module | undefined;
 /** What happens to an entry, as a trace tells it. */
 export type Step = "opened" | "spawned" | "cancel-requested" | "draining" | "closing" | "finalizing" | "ended";
 
 /** Numbers of one runtime are foreign to the others. */
 let realms = 0;
 
-function compile(): WebAssembly.Module {
-  if (compiled) {
-    return compiled;
-  }
-  try {
-    const bytes = Uint8Array.from(atob(MODULE), (char) => char.charCodeAt(0));
-    return (compiled = new WebAssembly.Module(bytes));
-  } catch (cause) {
-    const message = "WebAssembly cannot be compiled here; with a Content-Security-Policy allow `wasm-unsafe-eval` in script-src";
-    throw new RuntimeError("WasmUnavailable", message, { cause });
-  }
-}
-
 export class Kernel {
+  readonly module: WebAssembly.Module;
   readonly #host: Host;
   /** By the index in their number. */
   readonly #entries: (Entry | undefined)[] = [];
@@ -76,12 +63,13 @@ export class Kernel {
   #closed!: () => void;
 
   /** `seed`: whose functions take turns as it has it; without one they go on as the module says. */
-  constructor(isVirtual: boolean, capacity: number, seed?: number) {
+  constructor(module: WebAssembly.Module, isVirtual: boolean, capacity: number, seed?: number) {
+    this.module = module;
     const trapped = (error: unknown) => this.#poison(error);
     this.steps = seed === undefined ? undefined : new Steps(seed);
     this.#draws = isVirtual ? new Draws(~(seed ?? 0)) : undefined;
     this.#host = isVirtual ? connectVirtual(trapped, () => this.steps?.isIdle ?? true) : connect(trapped);
-    const instance = new WebAssembly.Instance(compile(), { asupersync: { ...this.#host.imports }, tasks: this.#imports() });
+    const instance = instantiate(module, { asupersync: { ...this.#host.imports }, tasks: this.#imports() });
     this.#memory = instance.exports["memory"] as WebAssembly.Memory;
     this.#host.attach(instance.exports);
     this.#host.enter("begin", capacity, (realms += 1));

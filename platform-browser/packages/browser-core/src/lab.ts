@@ -46,7 +46,7 @@ export class LabApi {
   async run<T>(seed: number, call: ScopeFunction<T>): Promise<LabReport<T>> {
     checkSeed(seed);
     checkFunction(call, "run");
-    const kernel = new Kernel(true, this.#capacity, seed);
+    const kernel = new Kernel(this.#kernel.module, true, this.#capacity, seed);
     const entry = beginScope(kernel, "lab", undefined, -1, (own) => call(new Scope(own)), {});
     const outcome = (await entry.over) as Outcome<T>;
     const time = kernel.now();

@@ -74,8 +74,8 @@ export class Runtime {
   }
 }
 
-/** A runtime of its own. `close` ends it. */
-export function createRuntime(options: RuntimeOptions = {}): Runtime {
+/** A runtime of a module, which is asked for when the options are in order. */
+export function runtimeOf(module: () => WebAssembly.Module, options: RuntimeOptions = {}): Runtime {
   checkOptions(options, KEYS, "the options of a runtime");
   const { mode = "live", seed, capacity = 1 << 20, signal, trace = {} } = options;
   if (mode !== "live" && mode !== "deterministic") {
@@ -90,14 +90,14 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   }
   checkWhole(capacity, 1, 1 << 20, "capacity");
   checkSignal(signal);
-  const kernel = new Kernel(isVirtual, capacity, seed);
+  const kernel = new Kernel(module(), isVirtual, capacity, seed);
   return new Runtime(kernel, trace, signal, isVirtual ? new LabApi(kernel, capacity) : undefined);
 }
 
 /** Runs `call` with a runtime that is closed when it has settled. */
-export async function withRuntime<T>(options: RuntimeOptions, call: (rt: Runtime) => T | PromiseLike<T>): Promise<T> {
+export async function closedAfter<T>(make: () => Runtime, call: (rt: Runtime) => T | PromiseLike<T>): Promise<T> {
   checkFunction(call, "withRuntime");
-  const rt = createRuntime(options);
+  const rt = make();
   try {
     return await call(rt);
   } finally {

@@ -1,11 +1,10 @@
 // The numbers of the module: whatever is passed, the answer is a refusal, never a trap, never another slot.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { MODULE } from "../dist/module.js";
-
-const bytes = Buffer.from(MODULE, "base64");
+const bytes = readFileSync(new URL("../dist/module.wasm", import.meta.url));
 const STALE = -1;
 
 /** An instance on a host of the test's own: hops are answered by `settle`. */

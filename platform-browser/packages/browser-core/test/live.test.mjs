@@ -63,21 +63,3 @@ test("a module that panics ends what it held, and lets nobody in", async () => {
   await assert.rejects(rt.scope("s", () => {}), isPanicked);
   await rt.close();
 });
-
-test("an import does nothing: no module, no global; without WebAssembly a runtime says so", async () => {
-  const before = Object.keys(globalThis);
-  const { Module } = WebAssembly;
-  try {
-    WebAssembly.Module = class {
-      constructor() {
-        throw new Error("compiled");
-      }
-    };
-    await import("../dist/index.js?again");
-    const { Kernel } = await import("../dist/kernel.js?again");
-    assert.throws(() => new Kernel(false, 1), { code: "WasmUnavailable" });
-  } finally {
-    WebAssembly.Module = Module;
-  }
-  assert.deepEqual(Object.keys(globalThis), before);
-});

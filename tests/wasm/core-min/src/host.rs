@@ -28,6 +28,7 @@ pub fn has_heap() -> bool {
 }
 
 #[panic_handler]
-fn panicked(_info: &core::panic::PanicInfo<'_>) -> ! {
+fn panicked(info: &core::panic::PanicInfo<'_>) -> ! {
+    crate::tier::panicked(info);
     core::arch::wasm32::unreachable()
 }

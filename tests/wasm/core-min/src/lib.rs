@@ -1,4 +1,5 @@
-//! The smallest module that runs on the browser platform: one region, two tasks, cancel; raw imports, no binding.
+//! The smallest module that runs on the browser platform: one region, two tasks, cancel; raw imports, no binding. With the
+//! features `trace` and `full` the same program in the two larger tiers.
 //!
 //! Owns a program that really runs (`core-min.mjs` drives it and looks at the result), so that its size says what a
 //! user pays for. Empty on other targets.
@@ -13,17 +14,23 @@ extern crate alloc;
 #[path = "../../export.rs"]
 mod export;
 mod host;
+// Last wins: a build with two tiers has two profiles, which the facade refuses.
+#[cfg_attr(feature = "minimal", path = "tier/minimal.rs")]
+#[cfg_attr(feature = "trace", path = "tier/trace.rs")]
+#[cfg_attr(feature = "full", path = "tier/full.rs")]
+mod tier;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
-use asupersync_browser::{Entry, Runtime, enter};
-use asupersync_core::{
+use asupersync::browser::{Entry, Options, Runtime, enter};
+use asupersync::{
     Cancelled, ChildEnded, Cx, Error, Region, RegionOptions, SpawnError, Task, TaskError, TimeError,
 };
 use export::export;
+use tier::{Tier, tier};
 
 /// How many tasks the runtime admits.
 const CAPACITY: usize = 16;
@@ -33,6 +40,7 @@ pub struct Program {
     runtime: Runtime,
     main: Task<(), Error>,
     counts: Arc<Counts>,
+    tier: Tier,
 }
 
 #[derive(Default)]
@@ -115,7 +123,8 @@ export! {
         if !host::has_heap() {
             return None;
         }
-        let runtime = Runtime::new(CAPACITY);
+        let (tier, options) = tier();
+        let runtime = Runtime::with_options(Options { capacity: CAPACITY, ..options });
         let counts = Arc::new(Counts::default());
         let inside = Arc::clone(&counts);
         let main = runtime.spawner().spawn(async move |cx| {
@@ -129,7 +138,7 @@ export! {
             let _ended = cx.region_of(RegionOptions::new(), region).await;
             Ok(())
         });
-        Some(Box::new(Program { runtime, main: main.ok()?, counts }))
+        Some(Box::new(Program { runtime, main: main.ok()?, counts, tier }))
     }
 
     /// Asks the task, hence its region and everything inside, to stop.
@@ -145,6 +154,11 @@ export! {
     /// How often the first of the two tasks has slept.
     fn ticks(program: &Program) -> u32 {
         program.counts.ticks.load(Ordering::Relaxed)
+    }
+
+    /// How many events were recorded since the last call, in a tier that records.
+    fn recorded(program: &Program) -> u32 {
+        program.tier.recorded()
     }
 
     /// How many of the two tasks saw that they should stop.

@@ -1,0 +1,5 @@
+import * as core from "@asupersync/browser-core";
+
+import { run, told } from "./app.mjs";
+
+export const result = told(run(core));

@@ -1,0 +1,4 @@
+/** Shows where the test looks. */
+export async function show(result) {
+  document.getElementById("result").textContent = await result;
+}
