@@ -11,7 +11,7 @@ use core::ops::Deref;
 use core::task::Waker;
 use core::time::Duration;
 
-use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind, CancelRequest, CleanupBudgets};
+use crate::cancel::{CAUSE_DEPTH_MAX, CancelKind, CleanupBudgets};
 use crate::capacity::Capacity;
 use crate::diagnostic::Diagnostic;
 use crate::executor::{Executor, THREADS};
@@ -22,6 +22,7 @@ use crate::outcome::PanicPayload;
 use crate::path::PathId;
 use crate::platform::{Platform, guarded};
 use crate::region::{self, Capabilities, Capability, RegionCore};
+use crate::request::CancelRequest;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, Name};
 use crate::task::{self, Runnable, TaskRef};

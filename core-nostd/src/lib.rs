@@ -33,6 +33,7 @@ mod cancel;
 mod error;
 mod outcome;
 mod path;
+mod request;
 mod time;
 
 // Trace.
@@ -82,9 +83,7 @@ pub mod lock;
 mod wait;
 
 pub use budget::Budget;
-pub use cancel::{
-    CAUSE_DEPTH_MAX, CancelKind, CancelReason, CancelRequest, Cancelled, CleanupBudgets,
-};
+pub use cancel::{CAUSE_DEPTH_MAX, CancelKind, CancelReason, Cancelled, CleanupBudgets};
 pub use capsule::{Capsule, CapsuleError, HostObject};
 pub use cx::{Cx, CxBase, LocalCx};
 pub use diagnostic::Diagnostic;
@@ -110,6 +109,7 @@ pub use region::{
     CHILDREN_MAX, Capability, ChildRecord, Entropy, Io, LocalRegion, Policy, Region, RegionOptions,
     RegionReport, RegionState, Spawn, Spawner, TaskOptions, Timing, Tracing,
 };
+pub use request::CancelRequest;
 pub use scope::INLINE_DEPTH_MAX;
 pub use task::run::Ran;
 pub use task::{LocalTask, Phase, Runnable, Task};

@@ -98,6 +98,47 @@ const CASES = {
       }));
     expect(cleaned, 1000, "clean-ups");
   },
+
+  async "a race drains its losers, a channel hands over in turn, and who hangs is named"(mode) {
+    const order = [];
+    await withRuntime({ mode }, async (rt) => {
+      const { tx, rx } = rt.channels.bounded(1);
+      const handle = rt.createScope("view");
+      handle.spawn("sends", async (cx) => {
+        for (let index = 0; index < 3; index += 1) {
+          await tx.send(cx, index);
+        }
+        tx.close();
+      });
+      const hangs = handle.spawn("hangs", () => new Promise(() => {}));
+      await rt.scope("s", async (scope) => {
+        for await (const message of rx.messages(scope)) {
+          order.push(message);
+        }
+        const loses = async (cx) => {
+          cx.defer(() => order.push("drained"));
+          await cx.sleep(1e6);
+        };
+        order.push(await scope.race([loses, async (cx) => (await cx.sleep(1), "first")]));
+        order.push((await hangs.cancel({}, { drain: 1 })).stuck[0]);
+      });
+      await handle.close();
+      expect(rt.tracing.snapshot(), [], "what lives");
+    });
+    expect(order, [0, 1, 2, "drained", "first", "view/hangs"], "the order");
+  },
+
+  async "the same seed gives the same order"(mode) {
+    if (mode !== "deterministic") {
+      return;
+    }
+    const run = (seed) => withRuntime({ mode }, (rt) =>
+      rt.lab.run(seed, (scope) => scope.all(Array.from({ length: 6 }, () => (cx) => cx.sleep(1).then(() => cx.checkpoint())))));
+    const [one, two, other] = [await run(1), await run(1), await run(2)];
+    expect(one, two, "two runs of a seed");
+    expect(one.nondeterminism, [], "what is not the seed's");
+    expect(JSON.stringify(one.order) === JSON.stringify(other.order), false, "another seed gives the same order");
+  },
 };
 
 export async function run(print) {

@@ -21,13 +21,14 @@ use alloc::borrow::Cow;
 use alloc::sync::Arc;
 
 use crate::budget::Budget;
-use crate::cancel::{CancelKind, CancelReason, CancelRequest};
+use crate::cancel::{CancelKind, CancelReason};
 use crate::cx::{Cx, LocalCx};
 use crate::error::{Error, SpawnError, TaskError};
 use crate::inspect::Site;
 use crate::kernel::{Kernel, LeakResponse};
 use crate::mutants::mutant;
 use crate::path::{Parent, PathId};
+use crate::request::CancelRequest;
 use crate::sync::atomic::AtomicU32;
 use crate::task::{BACKGROUND, LocalTask, Task, TaskRef};
 use crate::trace::EventKind;

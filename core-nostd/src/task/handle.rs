@@ -9,13 +9,14 @@ use core::task::{Context, Poll};
 use super::cell::{Cell, Header, erased};
 use super::reference::TaskRef;
 use super::state::JoinAction;
-use crate::cancel::{CancelRequest, Cancelled};
+use crate::cancel::Cancelled;
 use crate::cx::CxBase;
 use crate::error::TaskError;
 use crate::inspect::WaitSlot;
 use crate::mutants::mutant;
 use crate::outcome::Outcome;
 use crate::path::PathId;
+use crate::request::CancelRequest;
 use core::ptr::NonNull;
 
 /// A handle to a spawned task: join it for its value, or drop it and let the region own it.

@@ -10,10 +10,10 @@ use core::ptr::NonNull;
 
 use super::cell::{Header, LOCAL, erased};
 use super::state::WakeAction;
-use crate::cancel::CancelRequest;
 use crate::lanes::Lane;
 use crate::mutants::mutant;
 use crate::path::PathId;
+use crate::request::CancelRequest;
 use crate::time::Time;
 
 /// A counted reference to a task: what handles, contexts, wakers and timers hold.
