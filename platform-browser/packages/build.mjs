@@ -3,7 +3,7 @@
 // Owns how sources become files. Which files a package has besides its sources is in the `build.mjs` of the package.
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
@@ -31,6 +31,9 @@ export function build(folder, files = {}) {
 /** A script, or its types, in a folder whose `.js` is CommonJS. */
 function commonJs(dist, name) {
   const target = join(dist, "cjs", name.replace(/\.m(js|ts)$/, ".$1"));
+  if (existsSync(target)) {
+    throw new Error(`${name}: in CommonJS it has the name of another file, ${target}; rename one`);
+  }
   const text = () => readFileSync(join(dist, name), "utf8");
   const plain = (text) => text.replace(/(["']\.{1,2}\/[^"']*)\.mjs(["'])/g, "$1.js$2");
   if (/\.d\.m?ts$/.test(name)) {
