@@ -22,7 +22,7 @@ pub struct Args {
     /// Run only in these engines
     #[arg(long, value_name = "ENGINE", num_args = 1..)]
     only: Vec<Engine>,
-    /// Run only these jobs: kit, loop, fair, ticker, packages
+    /// Run only these jobs: kit, loop, fair, ticker, packages, io
     #[arg(long, value_name = "JOB", num_args = 1..)]
     jobs: Vec<String>,
     /// Instead of the tests measure the pump in Chromium, beside wasm-bindgen-futures
@@ -78,6 +78,10 @@ const JOBS: &[Job] = &[
         name: "packages",
         places: &["window", "worker"],
     },
+    Job {
+        name: "io",
+        places: &["window", "worker"],
+    },
 ];
 
 /// The sample page.
@@ -105,7 +109,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     setup::ensure(Need::Test)?;
     let (kit, ticker) = (targets::build(&KIT)?, targets::build(&TICKER)?);
-    let core = packages::build()?;
+    let packages = packages::build()?;
     let mut jobs = Vec::new();
     for engine in Engine::value_variants() {
         if !args.only.is_empty() && !args.only.contains(engine) {
@@ -118,7 +122,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             }
         }
     }
-    let modules = [("kit", kit.as_path()), ("ticker", &ticker), ("core", &core)];
+    let modules = [
+        ("kit", kit.as_path()),
+        ("ticker", &ticker),
+        ("core", &packages.core),
+        ("browser", &packages.browser),
+    ];
     in_browsers(&modules, &jobs)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 //! Owns the order: the module, the compiled sources around it, then what looks at both. What npm installs is in the lock
 //! file of `platform-browser/packages`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -34,17 +34,31 @@ pub fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds `@asupersync/browser-core` and says where its files are.
-pub fn build() -> Result<PathBuf> {
+/// Where the files of the built packages are.
+pub struct Packages {
+    pub core: PathBuf,
+    pub browser: PathBuf,
+}
+
+/// Builds the packages, each after those that it needs.
+pub fn build() -> Result<Packages> {
     for tool in ["C compiler", "targets", "node", "npm"] {
         setup::ensure_tool(tool)?;
     }
     let module = targets::build(&BINDINGS)?;
     npm(&["ci", "--no-audit", "--no-fund"])?;
-    let package = folder().join("browser-core");
+    Ok(Packages {
+        core: package("browser-core", Some(&module))?,
+        browser: package("browser", None)?,
+    })
+}
+
+/// Builds one package, around a module if it has one.
+fn package(name: &str, module: Option<&Path>) -> Result<PathBuf> {
+    let package = folder().join(name);
     let mut node = Command::new("node");
-    node.arg(package.join("build.mjs")).arg(module);
-    succeed(&mut node, "browser-core does not build")?;
+    node.arg(package.join("build.mjs")).args(module);
+    succeed(&mut node, &format!("{name} does not build"))?;
     Ok(package.join("dist"))
 }
 

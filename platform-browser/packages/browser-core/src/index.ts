@@ -1,4 +1,19 @@
 export { CancelledError, RuntimeError, type CancelInfo, type CancelKind, type ErrorCode } from "./errors.js";
+export type {
+  Broadcast,
+  Incoming,
+  Io,
+  Overflow,
+  Owner,
+  Port,
+  PortOptions,
+  QueueOptions,
+  Resource,
+  Socket,
+  SocketClosed,
+  SocketOptions,
+  Writing,
+} from "./io.js";
 export type { Outcome, ScopeReport } from "./kernel.js";
 export {
   createRuntime,

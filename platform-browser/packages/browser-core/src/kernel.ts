@@ -5,6 +5,7 @@
 
 import { connect, type Host } from "./host.mjs";
 import { cancelInfo, CancelledError, panicked, refusal, RuntimeError, type CancelInfo } from "./errors.js";
+import type { Io, Owner } from "./io.js";
 import { MODULE } from "./module.js";
 import { connectVirtual } from "./virtual.js";
 
@@ -56,6 +57,8 @@ export class Entry {
   /** Names of those below that were forced, while somebody waits for them. */
   forced: string[] | undefined;
   report: ScopeReport | undefined;
+  /** Of what it has open, once it has opened something. */
+  owner: Owner | undefined;
   readonly outcome: Promise<Outcome<unknown>>;
   end!: (outcome: Outcome<unknown>) => void;
 
@@ -127,6 +130,8 @@ function compile(): WebAssembly.Module {
 }
 
 export class Kernel {
+  /** What its tasks may ask the host for. */
+  readonly io: Io;
   readonly #host: Host;
   readonly #entries = new Map<number, Entry>();
   readonly #sleepers = new Map<number, () => void>();
@@ -139,7 +144,8 @@ export class Kernel {
   #closing: Promise<void> | undefined;
   #closed!: () => void;
 
-  constructor(isVirtual: boolean, capacity: number) {
+  constructor(isVirtual: boolean, capacity: number, io: Io = {}) {
+    this.io = io;
     const trapped = (error: unknown) => this.#poison(error);
     this.#host = isVirtual ? connectVirtual(trapped) : connect(trapped);
     const instance = new WebAssembly.Instance(compile(), { asupersync: { ...this.#host.imports }, tasks: this.#imports() });
@@ -388,6 +394,7 @@ export class Kernel {
       entry.abort(reason);
       this.#ended(entry, 2, reason);
     }
+    void this.io.end?.(new CancelledError(reason));
     this.#sleepers.forEach((done) => done());
     this.#closed?.();
   }

@@ -1,6 +1,7 @@
 // What a program sees: runtimes, scopes, tasks and their contexts.
 
 import { CancelledError, invalid, refusal, RuntimeError } from "./errors.js";
+import { IoContext, type Io } from "./io.js";
 import { Kernel, type Entry, type Outcome, type ScopeReport } from "./kernel.js";
 
 /** How a runtime is made. */
@@ -9,6 +10,8 @@ export interface RuntimeOptions {
   readonly mode?: "live" | "deterministic";
   /** How many tasks may live at once; 1,048,576 if not said. */
   readonly capacity?: number;
+  /** What its tasks may ask the host for; nothing if not said. `@asupersync/browser` has one. */
+  readonly io?: Io;
 }
 
 /** How a scope is opened. */
@@ -169,13 +172,14 @@ async function openScope<T>(
 }
 
 /** What a function does everything through that is to end with it. */
-export class Cx {
+export class Cx extends IoContext {
   readonly #entry: Entry;
   /** Deferred functions run on when all else was asked to stop. */
   readonly #isMasked: boolean;
 
   /** @internal */
   constructor(entry: Entry, isMasked = false) {
+    super(entry, isMasked);
     this.#entry = entry;
     this.#isMasked = isMasked;
   }
@@ -302,10 +306,10 @@ export class Runtime {
 
 /** A runtime of its own. `close` ends it. */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
-  const { mode = "live", capacity = 1 << 20, ...unknown } = options;
+  const { mode = "live", capacity = 1 << 20, io = {}, ...unknown } = options;
   const [stranger] = Object.keys(unknown);
   if (stranger !== undefined) {
-    throw invalid("the options of a runtime are `mode` and `capacity`, and no others yet", stranger);
+    throw invalid("the options of a runtime are `mode`, `capacity` and `io`, and no others yet", stranger);
   }
   if (mode !== "live" && mode !== "deterministic") {
     throw invalid("mode is `live` or `deterministic`", mode);
@@ -313,7 +317,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   if (!Number.isInteger(capacity) || capacity < 1 || capacity > 1 << 20) {
     throw invalid("capacity is a whole number from 1 to 1,048,576", capacity);
   }
-  return new Runtime(new Kernel(mode === "deterministic", capacity));
+  return new Runtime(new Kernel(mode === "deterministic", capacity, io));
 }
 
 /** Runs `call` with a runtime that is closed when it has settled. */

@@ -1,0 +1,32 @@
+export {
+  CancelledError,
+  RuntimeError,
+  type Broadcast,
+  type CancelInfo,
+  type CancelKind,
+  type CancelOptions,
+  type CancelReport,
+  type CancelRequest,
+  type Cx,
+  type ErrorCode,
+  type Incoming,
+  type Outcome,
+  type Overflow,
+  type Port,
+  type PortOptions,
+  type QueueOptions,
+  type Runtime,
+  type Scope,
+  type ScopeFunction,
+  type ScopeOptions,
+  type ScopeReport,
+  type Socket,
+  type SocketClosed,
+  type SocketOptions,
+  type Task,
+  type TaskFunction,
+  type Writing,
+} from "@asupersync/browser-core";
+export type { Capability } from "./capabilities.js";
+export { IoError, type IoErrorCode } from "./io/errors.mjs";
+export { createRuntime, ioCounts, withRuntime, type IoCounts, type RuntimeOptions } from "./runtime.js";
