@@ -2,6 +2,8 @@
 //
 // The server keeps its own list of what was opened and closed: `seen` waits for it.
 
+import { asking, expect } from "./asking.mjs";
+
 const never = () => new Promise(() => {});
 const caught = (promise) => Promise.resolve(promise).then(() => "no error", (error) => error);
 const codeOf = async (promise) => (await caught(promise)).code;
@@ -13,38 +15,10 @@ function gate() {
   return found;
 }
 
-function expect(found, expected, what) {
-  const [left, right] = [JSON.stringify(found), JSON.stringify(expected)];
-  if (left !== right) {
-    throw new Error(`${what}: found ${left}, expected ${right}`);
-  }
-}
-
 /** The cases, of the package and a server with a peer. `freed` is told how long each connection took to go, in milliseconds. */
 export function capsules({ createRuntime, withRuntime, ioCounts }, origin, freed = () => {}) {
-  const prefix = Math.random().toString(36).slice(2);
-  let keys = 0;
-  const ask = async (what, query) => (await fetch(`${origin}/peer/${what}?${new URLSearchParams(query)}`)).text();
-  const seen = async (key, wanted) => JSON.parse(await ask("seen", { key, ...wanted }));
-  /** An address of the peer with a key of its own. */
-  const address = (name, more = {}) => {
-    const key = `${prefix}-${(keys += 1)}`;
-    return { key, url: `${origin}/peer/${name}?${new URLSearchParams({ key, ...more })}` };
-  };
+  const { prefix, ask, seen, address, expectFreed, expectGivenUp } = asking(origin, freed);
   const inScope = (call, options = {}) => withRuntime(options, (rt) => rt.scope("test", (scope) => call(scope, rt)));
-  /** All connections of this key have come and gone. */
-  const expectFreed = async (key, count = 1) => {
-    const { opened, closed, waited } = await seen(key, { opened: count, closed: count });
-    expect([opened, closed], [count, count], "opened and closed at the server");
-    freed(waited);
-  };
-  /** So has a connect that was given up; Firefox tells the page so, and keeps one of its six connections to the server for minutes. */
-  const expectGivenUp = async (key) => {
-    if (globalThis.navigator?.userAgent.includes("Firefox")) {
-      await ask("release", { key });
-    }
-    await expectFreed(key);
-  };
   /** Spawns a task, waits for its `ready`, cancels it, and gives its outcome. */
   const cancelled = (call) =>
     inScope(async (scope, rt) => {
@@ -444,6 +418,8 @@ export function capsules({ createRuntime, withRuntime, ioCounts }, origin, freed
             }
           });
           await Promise.race([full.promise, task.join()]);
+          // It stays full; who does not wait goes on meanwhile.
+          await seen(key, {});
           expect((await task.cancel()).outcome.kind, "cancelled", "the outcome");
           expect(ioCounts(rt).abandoned, 1, "the peer does not answer the handshake");
         });

@@ -92,6 +92,14 @@ const TICKER: Build = Build {
     file: "web/asupersync_ticker.wasm",
 };
 
+/// Programs that use the feature `browser-io`.
+const IO: Build = Build {
+    folder: ".",
+    args: &["-p", "asupersync-io-wasm", "--profile", "wasm"],
+    target: WASM,
+    file: "wasm/asupersync_io_wasm.wasm",
+};
+
 pub fn run(args: &Args) -> Result<ExitCode> {
     if args.bench {
         return bench();
@@ -109,6 +117,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     setup::ensure(Need::Test)?;
     let (kit, ticker) = (targets::build(&KIT)?, targets::build(&TICKER)?);
+    let io = targets::build(&IO)?;
     let packages = packages::build()?;
     let mut jobs = Vec::new();
     for engine in Engine::value_variants() {
@@ -125,6 +134,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let modules = [
         ("kit", kit.as_path()),
         ("ticker", &ticker),
+        ("io", &io),
         ("core", &packages.core),
         ("browser", &packages.browser),
     ];

@@ -69,6 +69,10 @@ const LAYERS: &[(&str, May)] = &[
         May::Use(&["asupersync-core", "asupersync-browser"]),
     ),
     (
+        "asupersync-io-wasm",
+        May::Use(&["asupersync-core", "asupersync-browser"]),
+    ),
+    (
         "asupersync-ticker",
         May::Use(&["asupersync-core", "asupersync-browser"]),
     ),
