@@ -1,6 +1,29 @@
 // The host's side of asupersync-browser: clock, hops, timer, entropy. Works in a page, in a worker and under node; touches
 // nothing when it is imported.
 
+/** A port that listens is kept for ever, with all that it reaches: so there is one of a script, and the instances take turns. */
+let ports;
+const waiting = [];
+
+/** Calls after a macrotask. */
+function inMacrotask(call) {
+  // Never transferred: WebKit is quick with those only.
+  if (!ports) {
+    ports = new MessageChannel();
+    ports.port1.onmessage = () => {
+      const next = waiting.shift();
+      // Node ends when nothing else is awaited; a page has no such thing.
+      if (waiting.length === 0) {
+        ports.port1.unref?.();
+      }
+      next();
+    };
+  }
+  waiting.push(call);
+  ports.port1.ref?.();
+  ports.port2.postMessage(0);
+}
+
 /**
  * A host for one instance of a module that uses asupersync-browser.
  *
@@ -11,7 +34,6 @@
 export function connect(trapped = globalThis.reportError ?? console.error) {
   let exports;
   let timer;
-  let ports;
   // Saved, since libraries replace it later. One that has replaced it already makes it slow, or worse.
   const { then } = Promise.prototype;
   const settled = Promise.resolve();
@@ -27,7 +49,6 @@ export function connect(trapped = globalThis.reportError ?? console.error) {
       if (exports) {
         exports = undefined;
         clearTimeout(timer);
-        ports?.port1.close();
         trapped(error);
       }
       // The module called out and was entered again: its frames below end as well.
@@ -40,11 +61,7 @@ export function connect(trapped = globalThis.reportError ?? console.error) {
   };
   const pump = (entry) => enter("asupersync_pump", entry);
   const microtask = () => pump(0);
-  const macrotask = () => {
-    // Node ends when nothing else is awaited; a page has no such thing.
-    ports.port1.unref?.();
-    pump(1);
-  };
+  const macrotask = () => pump(1);
 
   return {
     imports: {
@@ -54,13 +71,7 @@ export function connect(trapped = globalThis.reportError ?? console.error) {
           isNative ? then.call(settled, microtask) : queueMicrotask(microtask);
           return;
         }
-        // Never transferred: WebKit is quick with those only.
-        if (!ports) {
-          ports = new MessageChannel();
-          ports.port1.onmessage = macrotask;
-        }
-        ports.port1.ref?.();
-        ports.port2.postMessage(0);
+        inMacrotask(macrotask);
       },
       alarm(milliseconds) {
         clearTimeout(timer);

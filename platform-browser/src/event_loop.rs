@@ -37,6 +37,8 @@ pub(crate) struct EventLoop {
     for_macrotask: Wakers,
     #[cfg(feature = "lifecycle")]
     pub(crate) lifecycle: Lifecycle,
+    #[cfg(all(feature = "browser-io", target_arch = "wasm32"))]
+    pub(crate) io: crate::io::Slots,
 }
 
 impl EventLoop {
@@ -51,6 +53,8 @@ impl EventLoop {
             for_macrotask: Wakers::new(),
             #[cfg(feature = "lifecycle")]
             lifecycle: Lifecycle::new(),
+            #[cfg(all(feature = "browser-io", target_arch = "wasm32"))]
+            io: crate::io::Slots::new(),
         }
     }
 

@@ -1,8 +1,8 @@
 //! asupersync in the browser: a [`Runtime`] on the event loop of a page, of a worker, or of node.
 //!
 //! Owns the pump and its pace, the one timer, the guard against re-entry and the page's lifecycle. It brings four raw
-//! imports and two raw exports, whose other side is `js/host.mjs`; no wasm-bindgen, no formatting, no DOM. Fetch,
-//! sockets and the surface for TypeScript stand above it.
+//! imports and two raw exports, whose other side is `js/host.mjs`; no wasm-bindgen, no formatting, no DOM. With the feature
+//! `browser-io` the module `io` has fetches, sockets, streams and ports. The surface for TypeScript stands above it.
 //!
 //! ```ignore
 //! #[unsafe(no_mangle)]
@@ -56,6 +56,8 @@ extern crate std;
 
 mod event_loop;
 mod host;
+#[cfg(all(feature = "browser-io", target_arch = "wasm32"))]
+pub mod io;
 #[cfg(feature = "lifecycle")]
 mod lifecycle;
 mod pace;

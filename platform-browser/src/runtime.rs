@@ -27,6 +27,9 @@ pub struct Options {
     pub capacity: usize,
     /// The kernel's settings. A finer `timer_tick` than the default here, a millisecond, serves nobody: no host has finer timers.
     pub config: Config,
+    /// What its tasks may ask the host for; everything, if not said.
+    #[cfg(all(feature = "browser-io", target_arch = "wasm32"))]
+    pub io: crate::io::Grants,
     /// Takes trace events.
     pub sink: Option<Sink>,
     /// Shows a diagnostic to a person. Without it none is formatted, and the module is smaller.
@@ -40,6 +43,8 @@ impl Default for Options {
         Self {
             capacity: 1 << 16,
             config,
+            #[cfg(all(feature = "browser-io", target_arch = "wasm32"))]
+            io: crate::io::Grants::ALL,
             sink: None,
             report: None,
         }
@@ -80,8 +85,10 @@ impl Runtime {
             epoch,
             report: options.report,
         });
-        let driver =
-            LocalDriver::with_config(browser, options.capacity, options.config, options.sink);
+        let config = options.config;
+        #[cfg(all(feature = "browser-io", target_arch = "wasm32"))]
+        let config = options.io.give(config);
+        let driver = LocalDriver::with_config(browser, options.capacity, config, options.sink);
         let spawner = driver.spawner();
         let seat = Rc::new(Seat::new(driver, epoch));
         with_loop(|event_loop| {

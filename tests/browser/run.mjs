@@ -8,6 +8,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { peer } from "./peer.mjs";
 import { serve } from "./serve.mjs";
 import { launch } from "./webdriver.mjs";
 
@@ -35,6 +36,7 @@ const server = await serve({
     worth.forEach((line) => console.log(`${name}: ${line}`));
   },
   result: (name, result) => waiting.get(name)?.(result),
+  peer: peer(),
 });
 
 async function run(browser, { where, file, name }) {

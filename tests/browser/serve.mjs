@@ -2,7 +2,7 @@
 //
 // Owns what a page may ask for. A job reports its lines to /report/NAME, and its result, once, to /result/NAME.
 
-import { createReadStream, existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,9 +15,18 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 
-/** Serves; `modules` maps names below /modules/ to files or folders, `report` and `result` are called with name and what was sent. */
-export async function serve({ modules = {}, report, result }) {
+/** What a bundler would resolve: a worker takes no import map. */
+const BARE = ['from "@asupersync/browser-core"', 'from "/modules/core/index.js"'];
+
+/**
+ * Serves; `modules` maps names below /modules/ to files or folders, `report` and `result` are called with name and what was sent.
+ * `peer` answers first, and takes the sockets; see `peer.mjs`.
+ */
+export async function serve({ modules = {}, report, result, peer }) {
   const server = createServer(async (request, response) => {
+    if (peer?.handle(request, response)) {
+      return;
+    }
     const { pathname } = new URL(request.url, "http://localhost");
     if (request.method === "POST") {
       const [, what, name] = pathname.split("/");
@@ -32,8 +41,12 @@ export async function serve({ modules = {}, report, result }) {
       return;
     }
     response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "text/plain", "cache-control": "no-store" });
-    createReadStream(file).pipe(response);
+    const content = readFileSync(file);
+    response.end(extname(file) === ".js" ? content.toString().replaceAll(...BARE) : content);
   });
+  if (peer) {
+    server.on("upgrade", peer.upgrade);
+  }
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     origin: `http://127.0.0.1:${server.address().port}`,

@@ -22,7 +22,7 @@ pub struct Args {
     /// Run only in these engines
     #[arg(long, value_name = "ENGINE", num_args = 1..)]
     only: Vec<Engine>,
-    /// Run only these jobs: kit, loop, fair, ticker, packages
+    /// Run only these jobs: kit, loop, fair, ticker, packages, io
     #[arg(long, value_name = "JOB", num_args = 1..)]
     jobs: Vec<String>,
     /// Instead of the tests measure in Chromium: the pump beside wasm-bindgen-futures, the npm package beside its peers
@@ -78,6 +78,10 @@ const JOBS: &[Job] = &[
         name: "packages",
         places: &["window", "worker"],
     },
+    Job {
+        name: "io",
+        places: &["window", "worker"],
+    },
 ];
 
 /// The sample page.
@@ -86,6 +90,14 @@ const TICKER: Build = Build {
     args: &["-p", "asupersync-ticker", "--profile", "web"],
     target: WASM,
     file: "web/asupersync_ticker.wasm",
+};
+
+/// Programs that use the feature `browser-io`.
+const IO: Build = Build {
+    folder: ".",
+    args: &["-p", "asupersync-io-wasm", "--profile", "wasm"],
+    target: WASM,
+    file: "wasm/asupersync_io_wasm.wasm",
 };
 
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -105,7 +117,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     setup::ensure(Need::Test)?;
     let (kit, ticker) = (targets::build(&KIT)?, targets::build(&TICKER)?);
-    let core = packages::build()?;
+    let io = targets::build(&IO)?;
+    let packages = packages::build()?;
     let mut jobs = Vec::new();
     for engine in Engine::value_variants() {
         if !args.only.is_empty() && !args.only.contains(engine) {
@@ -118,7 +131,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             }
         }
     }
-    let modules = [("kit", kit.as_path()), ("ticker", &ticker), ("core", &core)];
+    let modules = [
+        ("kit", kit.as_path()),
+        ("ticker", &ticker),
+        ("io", &io),
+        ("core", &packages.core),
+        ("browser", &packages.browser),
+    ];
     in_browsers("target/browser", &modules, &jobs)?;
     Ok(ExitCode::SUCCESS)
 }

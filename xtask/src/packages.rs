@@ -76,8 +76,14 @@ fn matrix() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds every package, and says where the files of `@asupersync/browser-core` are.
-pub fn build() -> Result<PathBuf> {
+/// Where the files of the built packages are.
+pub struct Packages {
+    pub core: PathBuf,
+    pub browser: PathBuf,
+}
+
+/// Builds every package.
+pub fn build() -> Result<Packages> {
     let module = optimised(&BINDINGS, "browser-core")?;
     abi::check(&std::fs::read(&module)?)?;
     for name in names()? {
@@ -89,7 +95,10 @@ pub fn build() -> Result<PathBuf> {
         }
         succeed(&mut node, &format!("{name} does not build"))?;
     }
-    Ok(folder().join("browser-core/dist"))
+    Ok(Packages {
+        core: folder().join("browser-core/dist"),
+        browser: folder().join("browser/dist"),
+    })
 }
 
 /// Builds a module and takes out of it what no engine needs; says where the result is: a file of this name.

@@ -165,7 +165,7 @@ fn measure(artifact: &Artifact) -> Result<Row> {
 
 /// The module as it is and after gzip, and what a page downloads with either entry: both with everything in them.
 fn package() -> Result<Vec<(&'static str, u64)>> {
-    let folder = packages::build()?;
+    let folder = packages::build()?.core;
     let module = read(&folder.join("module.wasm"))?;
     Ok(vec![
         ("wasm", module.len() as u64),

@@ -67,6 +67,10 @@ const LAYERS: &[(&str, May)] = &[
     ),
     ("asupersync-core-min", May::Use(&["asupersync"])),
     (
+        "asupersync-io-wasm",
+        May::Use(&["asupersync-core", "asupersync-browser"]),
+    ),
+    (
         "asupersync-ticker",
         May::Use(&["asupersync-core", "asupersync-browser"]),
     ),

@@ -2,6 +2,21 @@
 
 export type { Channel, ChannelFactory, Permit, Receiver, Sender } from "./channel.js";
 export { CancelledError, RuntimeError, type CancelInfo, type CancelKind, type ErrorCode } from "./errors.js";
+export type {
+  Broadcast,
+  Incoming,
+  Io,
+  Overflow,
+  Owner,
+  Port,
+  PortOptions,
+  QueueOptions,
+  Resource,
+  Socket,
+  SocketClosed,
+  SocketOptions,
+  Writing,
+} from "./io.js";
 export type { Outcome, ScopeReport } from "./kernel.js";
 export type { LabApi, LabReport } from "./lab.js";
 export type { AnyOf, RaceOptions } from "./race.js";

@@ -1,6 +1,7 @@
 // A function from its spawn to its end, as JavaScript keeps it: the half of a kernel task that wasm cannot hold.
 
 import { cancelledBy, RuntimeError, type CancelInfo, type CancelledError } from "./errors.js";
+import type { Owner } from "./io.js";
 import type { Kernel, Outcome, ScopeReport } from "./kernel.js";
 
 /** What a function is spawned as, in the numbers of the module's `spawn`; a scope is opened. */
@@ -108,6 +109,8 @@ export class Entry {
   /** How many there were when it was asked to stop. */
   #stuckBefore = 0;
   report: ScopeReport | undefined;
+  /** Of what it has open, once it has opened something. */
+  owner: Owner | undefined;
   /** How it ended, told when all below has ended too. */
   ending: Outcome<unknown> | undefined;
   #outcome: Promise<Outcome<unknown>> | undefined;

@@ -15,7 +15,8 @@ export type ErrorCode =
   | "ScopeClosed"
   | "StaleHandle"
   | "TaskEnded"
-  | "WasmUnavailable";
+  | "WasmUnavailable"
+  | "capability_not_granted";
 
 /** The kind of a request to stop, from the weakest to the strongest. */
 export type CancelKind =

@@ -6,6 +6,7 @@
 import { connect, type Host } from "./host.mjs";
 import { BACKGROUND, Entry, SCOPE, Siblings, Sleeper, TASK } from "./entry.js";
 import { cancelInfo, CancelledError, panicked, refusal, RuntimeError, type CancelInfo } from "./errors.js";
+import type { Io } from "./io.js";
 import { instantiate } from "./load.js";
 import { Draws, Steps } from "./steps.js";
 import { connectVirtual } from "./virtual.js";
@@ -44,6 +45,8 @@ let realms = 0;
 
 export class Kernel {
   readonly module: WebAssembly.Module;
+  /** What its tasks may ask the host for. */
+  readonly io: Io;
   readonly #host: Host;
   /** By the index in their number. */
   readonly #entries: (Entry | undefined)[] = [];
@@ -63,8 +66,9 @@ export class Kernel {
   #closed!: () => void;
 
   /** `seed`: whose functions take turns as it has it; without one they go on as the module says. */
-  constructor(module: WebAssembly.Module, isVirtual: boolean, capacity: number, seed?: number) {
+  constructor(module: WebAssembly.Module, isVirtual: boolean, capacity: number, seed?: number, io: Io = {}) {
     this.module = module;
+    this.io = io;
     const trapped = (error: unknown) => this.#poison(error);
     this.steps = seed === undefined ? undefined : new Steps(seed);
     this.#draws = isVirtual ? new Draws(~(seed ?? 0)) : undefined;
@@ -381,6 +385,7 @@ export class Kernel {
         this.#ended(entry, 2, () => reason);
       }
     }
+    void this.io.end?.(new CancelledError(reason));
     this.#closed?.();
   }
 }

@@ -3,6 +3,7 @@
 import { channels, type ChannelFactory } from "./channel.js";
 import { checkFunction, checkOptions, checkSignal, checkWhole } from "./check.js";
 import { invalid } from "./errors.js";
+import type { Io } from "./io.js";
 import { Kernel } from "./kernel.js";
 import { checkSeed, LabApi } from "./lab.js";
 import { onAbort } from "./links.js";
@@ -19,13 +20,15 @@ export interface RuntimeOptions {
   readonly seed?: number;
   /** How many tasks may live at once; 1,048,576 if not said. */
   readonly capacity?: number;
+  /** What its tasks may ask the host for; nothing if not said. `@asupersync/browser` has one. */
+  readonly io?: Io;
   /** Closes the runtime when it is aborted. */
   readonly signal?: AbortSignal;
   /** Keeps what happens to scopes and tasks. */
   readonly trace?: TraceOptions;
 }
 
-const KEYS = ["mode", "seed", "capacity", "signal", "trace"];
+const KEYS = ["mode", "seed", "capacity", "signal", "trace", "io"];
 
 /** A runtime: the region around all its scopes. */
 export class Runtime {
@@ -77,7 +80,7 @@ export class Runtime {
 /** A runtime of a module, which is asked for when the options are in order. */
 export function runtimeOf(module: () => WebAssembly.Module, options: RuntimeOptions = {}): Runtime {
   checkOptions(options, KEYS, "the options of a runtime");
-  const { mode = "live", seed, capacity = 1 << 20, signal, trace = {} } = options;
+  const { mode = "live", seed, capacity = 1 << 20, signal, trace = {}, io = {} } = options;
   if (mode !== "live" && mode !== "deterministic") {
     throw invalid("mode is `live` or `deterministic`", mode);
   }
@@ -90,7 +93,7 @@ export function runtimeOf(module: () => WebAssembly.Module, options: RuntimeOpti
   }
   checkWhole(capacity, 1, 1 << 20, "capacity");
   checkSignal(signal);
-  const kernel = new Kernel(module(), isVirtual, capacity, seed);
+  const kernel = new Kernel(module(), isVirtual, capacity, seed, io);
   return new Runtime(kernel, trace, signal, isVirtual ? new LabApi(kernel, capacity) : undefined);
 }
 

@@ -3,6 +3,7 @@
 import { checkCall, checkFunction, checkName, checkOptions, checkSignal, checkTime } from "./check.js";
 import { BACKGROUND, TASK, type Entry } from "./entry.js";
 import { invalid, refusal, RuntimeError } from "./errors.js";
+import { IoContext } from "./io.js";
 import type { Kernel, Outcome, ScopeReport } from "./kernel.js";
 import { onAbort, said } from "./links.js";
 import { all, any, latest, race, settle, type AnyOf, type RaceOptions } from "./race.js";
@@ -70,7 +71,7 @@ export let entryOf: (cx: Cx) => Entry;
 export let waiterOf: (cx: Cx) => Entry;
 
 /** What a function does everything through that is to end with it. */
-export class Cx {
+export class Cx extends IoContext {
   readonly #entry: Entry;
   /** Deferred functions run on when all else was asked to stop. */
   readonly #isMasked: boolean;
@@ -91,6 +92,7 @@ export class Cx {
 
   /** @internal */
   constructor(entry: Entry, isMasked = false) {
+    super(entry, isMasked);
     this.#entry = entry;
     this.#isMasked = isMasked;
   }

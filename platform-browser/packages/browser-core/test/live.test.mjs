@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 import { RuntimeError, createRuntime, withRuntime } from "@asupersync/browser-core";
 
@@ -62,4 +64,24 @@ test("a module that panics ends what it held, and lets nobody in", async () => {
   assert.deepEqual(told, ["aborted"]);
   await assert.rejects(rt.scope("s", () => {}), isPanicked);
   await rt.close();
+});
+
+test("a runtime that is closed can be collected", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc");
+  const { Kernel } = await import("../dist/kernel.js");
+  const { inlined } = await import("../dist/inline.js");
+  const MADE = 10;
+  let freed = 0;
+  const registry = new FinalizationRegistry(() => (freed += 1));
+  for (let made = 0; made < MADE; made += 1) {
+    const kernel = new Kernel(inlined(), false, 1);
+    registry.register(kernel);
+    await kernel.close();
+  }
+  // The last one may be on the stack still. A timer that watches over a macrotask holds each for a while.
+  while (freed < MADE - 1) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    collect();
+  }
 });

@@ -1,0 +1,9 @@
+/** What is open for one runtime; see `js/io/ledger.mjs`. */
+export class Ledger {
+  readonly size: number;
+  readonly opened: number;
+  readonly closed: number;
+  readonly late: number;
+  readonly abandoned: number;
+  end(cause: unknown): Promise<void>;
+}
