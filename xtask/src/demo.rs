@@ -53,7 +53,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         let mut files = dashboard::columns(&folder)?;
         files.push(board(&folder)?);
-        return forward::demo(with_columns(files));
+        let mut rest = with_columns(files);
+        rest.extend(args.rest.iter().cloned());
+        return forward::demo(rest);
     }
     setup::ensure(Need::Demo)?;
     let mut rest: Vec<OsString> = args.rest.clone();
