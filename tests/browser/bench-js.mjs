@@ -53,10 +53,10 @@ const WORK = [
   // effection takes longer than it is waited for, and would go on beside the others.
   { name: "cancel a tree of 10,000", bar: 10, without: "effection", run: (lib) => cancelled(10_000, (count) => lib.tree(100, 100, soon(count))) },
   { name: "cancel a chain of 500", run: (lib) => cancelled(500, (count) => lib.chain(500, count)) },
-  // The others end their stack, or the patience, long before.
-  { name: "cancel a chain of 10,000", bar: 100, rounds: 2, without: "plain effect effection", run: (lib) => cancelled(100_000, (count) => lib.chain(100_000, count)) },
   { name: "100 clean-ups of 10 ms", bar: 20, run: (lib) => cancelled(100, (count) => lib.tree(1, 100, later(10, count))) },
   { name: "sleep(0), 1,000 times", bar: 10, rounds: 3, run: (lib) => timed(() => lib.sleeps(1000)) },
+  // The others end their stack, or the patience, long before. The last, since what was cancelled late goes on meanwhile.
+  { name: "cancel a chain of 10,000", bar: 100, rounds: 2, without: "plain effect effection", run: (lib) => cancelled(10_000, (count) => lib.chain(10_000, count)) },
 ];
 
 /** Milliseconds of each library, round by round; what fails or takes too long says so instead. */
