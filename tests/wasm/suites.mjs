@@ -51,6 +51,7 @@ function inVirtualTime(host) {
   };
   const attach = (exports) =>
     host.attach({
+      memory: exports.memory,
       asupersync_pump(entry) {
         isHopping &&= entry !== 1;
         exports.asupersync_pump(entry);

@@ -3,7 +3,6 @@
 //! Owns which job runs where: every job in every engine, in the window and in a module worker. How an engine is started
 //! is `tests/browser/webdriver.mjs`'s affair.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -22,7 +21,7 @@ pub struct Args {
     /// Run only in these engines
     #[arg(long, value_name = "ENGINE", num_args = 1..)]
     only: Vec<Engine>,
-    /// Run only these jobs: kit, loop, fair, ticker, packages
+    /// Run only these jobs: kit, loop, fair, ticker, packages, panics
     #[arg(long, value_name = "JOB", num_args = 1..)]
     jobs: Vec<String>,
     /// Instead of the tests measure the pump in Chromium, beside wasm-bindgen-futures
@@ -78,6 +77,10 @@ const JOBS: &[Job] = &[
         name: "packages",
         places: &["window", "worker"],
     },
+    Job {
+        name: "panics",
+        places: &["window", "worker"],
+    },
 ];
 
 /// The sample page.
@@ -118,7 +121,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             }
         }
     }
-    let modules = [("kit", kit.as_path()), ("ticker", &ticker), ("core", &core)];
+    let panicky = packages::with_panics(&core)?;
+    let modules = [
+        ("kit", kit.as_path()),
+        ("ticker", &ticker),
+        ("core", &core),
+        ("panicky", &panicky),
+    ];
     in_browsers(&modules, &jobs)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -130,7 +139,7 @@ fn serve() -> Result<ExitCode> {
     let mut node = Command::new("node");
     node.current_dir(workspace::root())
         .arg("tests/browser/show.mjs")
-        .arg(module("ticker", &ticker));
+        .arg(targets::module("ticker", &ticker));
     node.status().context("cannot start node")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -178,17 +187,14 @@ fn in_browsers(modules: &[(&str, &Path)], jobs: &[String]) -> Result<()> {
     let mut node = Command::new("node");
     node.current_dir(workspace::root())
         .args(["tests/browser/run.mjs", "target/browser"]);
-    node.args(modules.iter().map(|(name, file)| module(name, file)));
+    node.args(
+        modules
+            .iter()
+            .map(|(name, file)| targets::module(name, file)),
+    );
     node.arg("--").args(jobs);
     if !node.status().context("cannot start node")?.success() {
         bail!("a job failed in a browser; pictures of the pages are in target/browser");
     }
     Ok(())
-}
-
-/// A module as the scripts take it.
-fn module(name: &str, file: &Path) -> OsString {
-    let mut word = OsString::from(format!("{name}="));
-    word.push(file);
-    word
 }

@@ -121,7 +121,7 @@ fn measure(artifact: &Artifact) -> Result<Row> {
 
 /// What `@asupersync/browser-core` should be at most, after gzip, and what it may be: what was reached and 2 %.
 const PACKAGE_BAR: u64 = 24 * 1024;
-const PACKAGE_GATE: u64 = 60_500;
+const PACKAGE_GATE: u64 = 68_400;
 
 /// The npm package: its module as it is and after gzip, its scripts, and all that a page downloads: the module stands in
 /// them as text.

@@ -4,7 +4,8 @@
 //! Owns the choice of the toolchain, by way of `tools/wasm-toolchain.sh`: rustup's own where it has the
 //! targets, else the one built from Debian's packages.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -77,6 +78,13 @@ pub fn build(build: &Build) -> Result<PathBuf> {
         None => folder.join("target"),
     };
     Ok(output.join(build.target).join(build.file))
+}
+
+/// A file or folder as the scripts of `tests/browser` take it.
+pub fn module(name: &str, file: &Path) -> OsString {
+    let mut word = OsString::from(format!("{name}="));
+    word.push(file);
+    word
 }
 
 /// `cargo xtask targets`: every `no_std` crate builds for every target, with the locks of bare metal.

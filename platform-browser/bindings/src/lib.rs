@@ -11,6 +11,7 @@ extern crate alloc;
 #[path = "../../../tests/wasm/export.rs"]
 mod export;
 mod host;
+mod panics;
 mod registry;
 mod spawn;
 mod stop;
@@ -52,7 +53,7 @@ export! {
         let collector = Runtime::new(1);
         enter(Entry::Event, || {
             let collect = async |region: &LocalRegion<Stop>| {
-                spawn::collect(region).await;
+                panics::of_slot(0.0, spawn::collect(region)).await;
                 Ok(())
             };
             collector.start(collect, |_: Result<(), Stop>| ());
@@ -188,5 +189,14 @@ export! {
     /// How many slots are in use.
     fn slots() -> u32 {
         registry(|registry| registry.in_use())
+    }
+}
+
+#[cfg(feature = "test-internals")]
+export! {
+    /// The next poll of a slot, or of the kernel's own task for 0, panics: 0 with a text, 1 with a text made of values,
+    /// 2 traps, 3 takes all of the stack.
+    fn arm_panic(slot: f64, how: u32) {
+        panics::armed::arm(slot, how);
     }
 }

@@ -13,6 +13,7 @@ use core::time::Duration;
 use asupersync_core::{Budget, CxBase, Outcome, SpawnError, Task, TaskOptions};
 
 use crate::host::{self, How};
+use crate::panics::of_slot;
 use crate::registry::{registry, with_slot};
 use crate::stop::Stop;
 use crate::tasks::{self, Body, End, end_sleeps};
@@ -95,7 +96,7 @@ pub fn scope_into(parent: f64, id: f64) -> bool {
         None => Budget::INFINITE,
     };
     let options = TaskOptions::new().budget(budget);
-    match spawner.spawn_with(options, move |cx| tasks::scope(cx, body)) {
+    match spawner.spawn_with(options, move |cx| of_slot(id, tasks::scope(cx, body))) {
         Ok(task) => watch(id, task),
         Err(_) => false,
     }
@@ -116,10 +117,12 @@ pub fn task(scope: f64, is_background: bool) -> Result<f64, Refusal> {
     let id = registry(|registry| registry.add()).ok_or(Refusal::AtCapacity)?;
     let body = Body::new(id, is_background);
     let spawned = if is_background {
-        spawner.spawn_background(move |cx| async move { tasks::task(cx, body).await.map(drop) })
+        spawner.spawn_background(move |cx| {
+            of_slot(id, async move { tasks::task(cx, body).await.map(drop) })
+        })
     } else {
         spawner
-            .spawn(move |cx| tasks::task(cx, body))
+            .spawn(move |cx| of_slot(id, tasks::task(cx, body)))
             .map(|task| _ = watch(id, task))
     };
     if let Err(refused) = spawned {

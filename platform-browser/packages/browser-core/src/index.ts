@@ -1,5 +1,6 @@
 export { CancelledError, RuntimeError, type CancelInfo, type CancelKind, type ErrorCode } from "./errors.js";
 export type { Outcome, ScopeReport } from "./kernel.js";
+export { PanicError, type PanicInfo } from "./panic.js";
 export {
   createRuntime,
   withRuntime,

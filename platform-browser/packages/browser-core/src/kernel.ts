@@ -3,9 +3,10 @@
 // Owns what the module cannot hold: functions, values, errors, signals. When something runs, is asked to stop, or has ended,
 // the module says; nothing of that is decided here.
 
-import { connect, type Host } from "./host.mjs";
-import { cancelInfo, CancelledError, panicked, refusal, RuntimeError, type CancelInfo } from "./errors.js";
+import { connect, type Host, type InstancePoisoned } from "./host.mjs";
+import { cancelInfo, CancelledError, refusal, RuntimeError, type CancelInfo } from "./errors.js";
 import { MODULE } from "./module.js";
+import { Ledger, letGo, PanicError, panicInfo, POISONED, poisoned, reportPanic } from "./panic.js";
 import { connectVirtual } from "./virtual.js";
 
 /** How a task ended. `suppressed`: what its deferred functions threw. */
@@ -13,7 +14,7 @@ export type Outcome<T> = (
   | { readonly kind: "ok"; readonly value: T }
   | { readonly kind: "err"; readonly error: unknown }
   | { readonly kind: "cancelled"; readonly reason: CancelInfo }
-  | { readonly kind: "panicked"; readonly error: RuntimeError }
+  | { readonly kind: "panicked"; readonly error: PanicError }
 ) & { readonly suppressed?: readonly unknown[] };
 
 /** What happened to the tasks of a scope, in numbers. */
@@ -51,6 +52,8 @@ export class Entry {
   isEnded = false;
   deferred: (() => unknown)[] | undefined;
   suppressed: unknown[] | undefined;
+  /** The panic of its code, or of a task in it. */
+  panic: PanicError | undefined;
   sleepers: Map<number, Sleeper> | undefined;
   children: Set<Entry> | undefined;
   /** Names of those below that were forced, while somebody waits for them. */
@@ -78,7 +81,7 @@ export class Entry {
 
   /** Throws if the function is not to go on. */
   check(): void {
-    if (this.isEnded || this.isSettled) {
+    if ((this.isEnded || this.isSettled) && this.cancelled?.reason !== POISONED) {
       throw new RuntimeError("TaskEnded", `${this.name} has ended: await what it starts before it returns`);
     }
     if (this.cancelled) {
@@ -130,22 +133,31 @@ export class Kernel {
   readonly #host: Host;
   readonly #entries = new Map<number, Entry>();
   readonly #sleepers = new Map<number, () => void>();
-  readonly #memory: WebAssembly.Memory;
+  #memory: WebAssembly.Memory | undefined;
+  readonly #onPanic: (error: PanicError) => void;
+  /** What else is open for this instance: sockets, readers, timers of its own. */
+  readonly ledger = new Ledger();
   /** The entry whose number the module has not returned yet. */
   #spawning: Entry | undefined;
   #sleeps = 0;
-  #trap: unknown;
-  #isTrapped = false;
+  /** Whose code it was that has panicked last. */
+  #panicking: Entry | undefined;
+  /** Why the instance is gone. */
+  #panic: PanicError | undefined;
   #closing: Promise<void> | undefined;
   #closed!: () => void;
 
-  constructor(isVirtual: boolean, capacity: number) {
-    const trapped = (error: unknown) => this.#poison(error);
+  constructor(isVirtual: boolean, capacity: number, onPanic: (error: PanicError) => void) {
+    this.#onPanic = onPanic;
+    const trapped = (error: InstancePoisoned) => this.#poison(error);
     this.#host = isVirtual ? connectVirtual(trapped) : connect(trapped);
     const instance = new WebAssembly.Instance(compile(), { asupersync: { ...this.#host.imports }, tasks: this.#imports() });
     this.#memory = instance.exports["memory"] as WebAssembly.Memory;
     this.#host.attach(instance.exports);
     this.#host.enter("begin", capacity, (realms += 1));
+    if (this.#panic) {
+      throw poisoned(this.#panic);
+    }
   }
 
   /** Opens a scope around `run`, in the region of `parent`. */
@@ -192,12 +204,12 @@ export class Kernel {
 
   /** Calls the module; a refusal is thrown. */
   call(name: Export, ...values: number[]): number {
-    if (this.#isTrapped) {
-      throw panicked(this.#trap);
+    if (this.#panic) {
+      throw poisoned(this.#panic);
     }
     const answer = this.#host.enter(name, ...values);
     if (answer === undefined) {
-      throw panicked(this.#trap);
+      throw poisoned(this.#panic);
     }
     if (answer < 0) {
       throw refusal(answer);
@@ -208,7 +220,7 @@ export class Kernel {
   cancel(entry: Entry, kind: string, message: string): void {
     const bytes = new TextEncoder().encode(`${kind}: ${message}`);
     const at = this.call("text", bytes.length);
-    new Uint8Array(this.#memory.buffer, at, bytes.length).set(bytes);
+    new Uint8Array(this.#memory!.buffer, at, bytes.length).set(bytes);
     this.call("cancel", entry.id);
   }
 
@@ -246,7 +258,7 @@ export class Kernel {
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
       this.#closed = resolve;
-      if (this.#isTrapped) {
+      if (this.#panic) {
         resolve();
       } else {
         this.#host.enter("close");
@@ -255,12 +267,16 @@ export class Kernel {
     return this.#closing;
   }
 
+  get isPoisoned(): boolean {
+    return this.#panic !== undefined;
+  }
+
   get isClosing(): boolean {
     return this.#closing !== undefined;
   }
 
   #imports(): WebAssembly.ModuleImports {
-    const text = (at: number, length: number) => new TextDecoder().decode(new Uint8Array(this.#memory.buffer, at, length));
+    const text = (at: number, length: number) => new TextDecoder().decode(new Uint8Array(this.#memory!.buffer, at, length));
     return {
       start: (id: number) => {
         const entry = this.#find(id);
@@ -268,8 +284,20 @@ export class Kernel {
           this.#start(entry);
         }
       },
-      abort: (id: number, kind: number, cause: number, at: number, length: number) =>
-        this.#find(id)?.abort(cancelInfo(kind, cause, text(at, length))),
+      abort: (id: number, kind: number, cause: number, at: number, length: number) => {
+        this.#find(id)?.abort(cancelInfo(kind, cause, text(at, length)));
+        if (this.#panic) {
+          // A listener has called in, and the module has panicked below it: what listeners throw goes nowhere.
+          throw this.#panic;
+        }
+      },
+      panicking: (id: number) => {
+        const entry = this.#find(id);
+        this.#panicking = entry;
+        if (entry) {
+          entry.panic = this.#panicOf(entry, this.#host.panic(), undefined);
+        }
+      },
       finalize: (id: number) => this.#finalize(id),
       slept: (id: number, sleep: number) => {
         const sleepers = this.#entries.get(id)?.sleepers;
@@ -297,7 +325,7 @@ export class Kernel {
   /** Calls the function in a microtask: never before who spawned it has its handle. */
   #start(entry: Entry): void {
     const settle = (how: number) => {
-      if (entry.isEnded || this.#isTrapped) {
+      if (entry.isEnded || this.#panic) {
         return;
       }
       entry.isSettled = true;
@@ -341,7 +369,7 @@ export class Kernel {
   #finalize(id: number): void {
     const entry = this.#entries.get(id);
     const call = entry?.deferred?.pop();
-    const done = () => void this.#host.enter("finalized", id);
+    const done = () => void (this.#panic || this.#host.enter("finalized", id));
     const failed = (error: unknown) => {
       if (entry) {
         (entry.suppressed ??= []).push(error);
@@ -361,6 +389,9 @@ export class Kernel {
         at.forced?.push(name);
       }
     }
+    if (how === 3 && entry.parent) {
+      entry.parent.panic ??= entry.panic;
+    }
     entry.failSleepers(entry.cancelled ?? new RuntimeError("TaskEnded", `${entry.name} has ended`));
     entry.end(this.#outcome(entry, how, reason));
   }
@@ -373,23 +404,51 @@ export class Kernel {
       case 1:
         return { kind: "err", error: entry.error, ...suppressed };
       case 3:
-        return { kind: "panicked", error: panicked(undefined), ...suppressed };
+        return { kind: "panicked", error: entry.panic ?? this.#panicOf(entry, undefined, reason.message), ...suppressed };
       default:
         return { kind: "cancelled", reason, ...suppressed };
     }
   }
 
-  /** The module has panicked: what was under way is told so, and nobody waits for ever. */
-  #poison(error: unknown): void {
-    this.#isTrapped = true;
-    this.#trap = error;
-    const reason: CancelInfo = { kind: "poisoned", origin: "poisoned", message: "the module of this runtime has panicked" };
-    for (const entry of [...this.#entries.values()]) {
-      entry.abort(reason);
-      this.#ended(entry, 2, reason);
+  #panicOf(entry: Entry | undefined, said: InstancePoisoned["panic"], trap: unknown): PanicError {
+    return new PanicError(panicInfo(said, trap, entry?.path(), entry?.parent?.path()), { cause: trap });
+  }
+
+  /**
+   * The instance is gone. Nothing of it runs any more, so all that is left is done here: everything that waits is settled,
+   * everything that is open is closed, and what was deferred is called.
+   */
+  #poison(error: InstancePoisoned): void {
+    // What was said may be of a panic that was caught long ago.
+    const culprit = error.panic && this.#panicking;
+    const panic = culprit?.panic ?? this.#panicOf(undefined, error.panic, error.cause);
+    this.#panic = panic;
+    letGo(panic, error, error.cause);
+    this.#memory = undefined;
+    const entries = [...this.#entries.values()];
+    for (const entry of entries) {
+      entry.abort(POISONED);
+      this.#ended(entry, entry === culprit ? 3 : 2, POISONED);
     }
     this.#sleepers.forEach((done) => done());
+    this.#sleepers.clear();
+    const thrown = this.ledger.closeAll();
     this.#closed?.();
+    // A macrotask later, so that functions that end when they are asked to have ended.
+    setTimeout(() => entries.reverse().forEach((entry) => void this.#cleanUp(entry)));
+    this.#onPanic(panic);
+    thrown.forEach((error) => reportPanic(error));
+  }
+
+  /** Calls what was deferred, without the module; what is thrown is nobody's any more. */
+  async #cleanUp(entry: Entry): Promise<void> {
+    for (let call = entry.deferred?.pop(); call; call = entry.deferred?.pop()) {
+      try {
+        await call();
+      } catch (error) {
+        reportPanic(error);
+      }
+    }
   }
 }
 

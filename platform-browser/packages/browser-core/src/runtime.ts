@@ -2,6 +2,7 @@
 
 import { CancelledError, invalid, refusal, RuntimeError } from "./errors.js";
 import { Kernel, type Entry, type Outcome, type ScopeReport } from "./kernel.js";
+import { reportPanic, type PanicError } from "./panic.js";
 
 /** How a runtime is made. */
 export interface RuntimeOptions {
@@ -9,6 +10,8 @@ export interface RuntimeOptions {
   readonly mode?: "live" | "deterministic";
   /** How many tasks may live at once; 1,048,576 if not said. */
   readonly capacity?: number;
+  /** Is told, once, when the module has panicked and all that it held has ended; `reportError` if not given. */
+  readonly onPanic?: (error: PanicError) => void;
 }
 
 /** How a scope is opened. */
@@ -278,11 +281,13 @@ export class Scope extends Cx {
 
 /** A runtime: the region around all its scopes. */
 export class Runtime {
-  readonly #kernel: Kernel;
+  readonly #begin: () => Kernel;
+  #kernel: Kernel;
 
   /** @internal */
-  constructor(kernel: Kernel) {
-    this.#kernel = kernel;
+  constructor(begin: () => Kernel) {
+    this.#begin = begin;
+    this.#kernel = begin();
   }
 
   /** Runs `call` in a scope; see `Cx.scope`. */
@@ -295,6 +300,18 @@ export class Runtime {
     return this.#kernel.close();
   }
 
+  /**
+   * Goes on with a fresh instance after a panic; what the old one held has ended and stays so. False, and nothing happens, if
+   * the module has not panicked, or the runtime is closed.
+   */
+  restart(): boolean {
+    if (!this.#kernel.isPoisoned || this.#kernel.isClosing) {
+      return false;
+    }
+    this.#kernel = this.#begin();
+    return true;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -302,10 +319,10 @@ export class Runtime {
 
 /** A runtime of its own. `close` ends it. */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
-  const { mode = "live", capacity = 1 << 20, ...unknown } = options;
+  const { mode = "live", capacity = 1 << 20, onPanic = reportPanic, ...unknown } = options;
   const [stranger] = Object.keys(unknown);
   if (stranger !== undefined) {
-    throw invalid("the options of a runtime are `mode` and `capacity`, and no others yet", stranger);
+    throw invalid("the options of a runtime are `mode`, `capacity` and `onPanic`, and no others yet", stranger);
   }
   if (mode !== "live" && mode !== "deterministic") {
     throw invalid("mode is `live` or `deterministic`", mode);
@@ -313,7 +330,10 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   if (!Number.isInteger(capacity) || capacity < 1 || capacity > 1 << 20) {
     throw invalid("capacity is a whole number from 1 to 1,048,576", capacity);
   }
-  return new Runtime(new Kernel(mode === "deterministic", capacity));
+  if (typeof onPanic !== "function") {
+    throw invalid("onPanic takes a function", onPanic);
+  }
+  return new Runtime(() => new Kernel(mode === "deterministic", capacity, onPanic));
 }
 
 /** Runs `call` with a runtime that is closed when it has settled. */
