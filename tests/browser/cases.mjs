@@ -31,7 +31,7 @@ export async function runCases(cases, values, print) {
         print(`ok      ${name} (${value})`);
         passed += 1;
       } catch (error) {
-        print(`FAILED  ${name} (${value}): ${error.message}\n${error.stack}`);
+        print(`FAILED  ${name} (${value}): ${error?.stack ?? String(error)}`);
         failed += 1;
       }
     }

@@ -1,19 +1,19 @@
-// Runs jobs that need no page under node: node tests/browser/node.mjs NAME=FOLDER... -- FILE... Exit code 1 if one fails.
+// Runs jobs that need no page under node: node tests/browser/node.mjs NAME=PLACE... -- FILE... Exit code 1 if one fails.
 
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
-import { setFolder } from "./modules.mjs";
+import { setPlace } from "./modules.mjs";
 
 const split = process.argv.indexOf("--");
 const jobs = process.argv.slice(split + 1);
 if (split < 0 || jobs.length === 0) {
-  console.error("usage: node node.mjs NAME=FOLDER... -- FILE...");
+  console.error("usage: node node.mjs NAME=PLACE... -- FILE...");
   process.exit(2);
 }
 for (const words of process.argv.slice(2, split)) {
-  const [name, folder] = words.split("=", 2);
-  setFolder(name, pathToFileURL(resolve(folder)));
+  const [name, file] = words.split("=", 2);
+  setPlace(name, pathToFileURL(resolve(file)).href);
 }
 // A job that hangs leaves nothing to wait for, and node ends in the middle of it.
 process.exitCode = 1;

@@ -2,33 +2,21 @@
 // nobody is let in.
 
 import { expect, macrotask, rejection, runCases } from "./cases.mjs";
-import { load } from "./modules.mjs";
+import { watchInstances } from "./instances.mjs";
+import { bytesOf, load } from "./modules.mjs";
 
-const { createRuntime } = await load("panicky");
+const { createRuntime } = await load("core");
 
 /** How `arm_panic` ends a poll. */
 const [TEXT, VALUES, TRAP, STACK] = [0, 1, 2, 3];
 
-/** The instance that was made last, with the slots whose functions were started; the others are for the collector. */
-let latest;
-const { Instance } = WebAssembly;
-WebAssembly.Instance = class extends Instance {
-  constructor(module, imports) {
-    const started = [];
-    const start = (slot) => {
-      started.push(slot);
-      imports.tasks.start(slot);
-    };
-    super(module, { ...imports, tasks: { ...imports.tasks, start } });
-    latest = { exports: this.exports, started };
-  }
-};
+const instance = watchInstances(await bytesOf("panicky"));
 
-/** A runtime, what it told of panics, and the instance behind it. */
+/** A runtime, and what it told of panics. */
 function begin(mode) {
   const told = [];
   const rt = createRuntime({ mode, onPanic: (error) => told.push(error) });
-  return { rt, told, instance: () => latest };
+  return { rt, told };
 }
 
 /** A promise and what settles it. */
@@ -40,7 +28,7 @@ function signal() {
 
 /** Opens a scope with a task that sleeps for ever and one that panics when `go` is called. */
 async function stage(mode, how) {
-  const { rt, told, instance } = begin(mode);
+  const { rt, told } = begin(mode);
   const [ready, go] = [signal(), signal()];
   const found = {};
   const waiting = rejection(rt.scope("outer", async (scope) => {
@@ -61,7 +49,7 @@ async function stage(mode, how) {
     await scope.sleep(1e6);
   }), "the scope");
   await ready.promise;
-  return { rt, told, instance, found, waiting, go: () => go.settle() };
+  return { rt, told, found, waiting, go: () => go.settle() };
 }
 
 async function poisoned(call, what) {
@@ -100,7 +88,7 @@ const CASES = {
   },
 
   async "a panic between tasks is nobody's"(mode) {
-    const { rt, told, instance } = begin(mode);
+    const { rt, told } = begin(mode);
     const waiting = rejection(rt.scope("s", async (scope) => {
       const task = scope.spawn("t", (cx) => cx.sleep(1));
       instance().exports.arm_panic(0, TEXT);
@@ -112,7 +100,7 @@ const CASES = {
   },
 
   async "a panic while a deferred function is awaited is its task's"(mode) {
-    const { rt, instance } = begin(mode);
+    const { rt } = begin(mode);
     let task;
     const waiting = rejection(rt.scope("s", (scope) => {
       task = scope.spawn("t", (cx) => {
@@ -144,7 +132,7 @@ const CASES = {
   },
 
   async "what was deferred is called, the last first, when the functions have heard of it"(mode) {
-    const { rt, instance } = begin(mode);
+    const { rt } = begin(mode);
     const order = [];
     await rejection(rt.scope("s", async (scope) => {
       const waits = scope.spawn("waits", async (cx) => {
@@ -243,7 +231,7 @@ const CASES = {
   },
 
   async "a hundred panics in a row, each restarted"(mode, print) {
-    const { rt, told, instance } = begin(mode);
+    const { rt, told } = begin(mode);
     const times = [];
     for (let round = 0; round < 100; round += 1) {
       await rejection(rt.scope("s", (scope) => {

@@ -3,6 +3,7 @@
 // Owns what the module cannot hold: functions, values, errors, signals. When something runs, is asked to stop, or has ended,
 // the module says; nothing of that is decided here.
 
+import { isA, isAbort } from "./foreign.js";
 import { connect, type Host, type InstancePoisoned } from "./host.mjs";
 import { cancelInfo, CancelledError, refusal, RuntimeError, type CancelInfo } from "./errors.js";
 import { MODULE } from "./module.js";
@@ -222,6 +223,10 @@ export class Kernel {
     const at = this.call("text", bytes.length);
     new Uint8Array(this.#memory!.buffer, at, bytes.length).set(bytes);
     this.call("cancel", entry.id);
+    if (entry.run && !entry.cancelled) {
+      // It was not called yet, and never is: what waits in its place ends at the word of the module, which may come late.
+      entry.run = () => new Promise((done, failed) => void (entry.sleepers ??= new Map()).set(0, { done: () => done(0), failed }));
+    }
   }
 
   /** Settles when the time is over; for an entry it is rejected when that is asked to stop. */
@@ -286,10 +291,7 @@ export class Kernel {
       },
       abort: (id: number, kind: number, cause: number, at: number, length: number) => {
         this.#find(id)?.abort(cancelInfo(kind, cause, text(at, length)));
-        if (this.#panic) {
-          // A listener has called in, and the module has panicked below it: what listeners throw goes nowhere.
-          throw this.#panic;
-        }
+        this.#goOn();
       },
       panicking: (id: number) => {
         const entry = this.#find(id);
@@ -316,6 +318,7 @@ export class Kernel {
         const entry = this.#find(id);
         if (entry) {
           this.#ended(entry, how, cancelInfo(kind, cause, text(at, length)));
+          this.#goOn();
         }
       },
       closed: () => this.#closed(),
@@ -345,7 +348,7 @@ export class Kernel {
     };
     const failed = (error: unknown) => {
       // Asked to stop, it ends with that, or with the same of something inside that it waited for.
-      const isOwn = entry.cancelled !== undefined && (error instanceof CancelledError || isAbort(error));
+      const isOwn = entry.cancelled !== undefined && (isA(error, CancelledError) || isAbort(error));
       if (!isOwn) {
         entry.error = error;
         entry.hasError = true;
@@ -379,7 +382,18 @@ export class Kernel {
     Promise.resolve().then(call).then(done, failed);
   }
 
+  /** Ends the frames of the module around a listener that has called in and found a panic: what listeners throw goes nowhere. */
+  #goOn(): void {
+    if (this.#panic) {
+      throw this.#panic;
+    }
+  }
+
   #ended(entry: Entry, how: number, reason: CancelInfo): void {
+    if (how >= 2 && !entry.isSettled && !entry.cancelled) {
+      // It was given up before it could be told.
+      entry.abort(reason);
+    }
     entry.isEnded = true;
     this.#entries.delete(entry.id);
     entry.parent?.children?.delete(entry);
@@ -450,9 +464,4 @@ export class Kernel {
       }
     }
   }
-}
-
-/** Platform calls that were given the signal reject with its reason, or, in WebKit, with an `AbortError` of their own. */
-function isAbort(error: unknown): boolean {
-  return typeof DOMException === "function" && error instanceof DOMException && error.name === "AbortError";
 }

@@ -1,6 +1,7 @@
 // What a program sees: runtimes, scopes, tasks and their contexts.
 
 import { CancelledError, invalid, refusal, RuntimeError } from "./errors.js";
+import { textOf } from "./foreign.js";
 import { Kernel, type Entry, type Outcome, type ScopeReport } from "./kernel.js";
 import { reportPanic, type PanicError } from "./panic.js";
 
@@ -154,9 +155,7 @@ async function openScope<T>(
   }
   const entry = kernel.open(label, parent, limit, (own) => call(new Scope(own)));
   const abort = () => {
-    const why: unknown = signal?.reason;
-    const message = why instanceof Error ? why.message : String(why);
-    cancelEntry(entry, { kind: "signal", message }, {}).catch(() => {});
+    cancelEntry(entry, { kind: "signal", message: textOf(signal?.reason) }, {}).catch(() => {});
   };
   if (signal?.aborted) {
     abort();
