@@ -24,7 +24,7 @@ pub fn report_panic(text: Option<&str>, at: Option<&Location<'_>>) {
 }
 
 /// Has every panic told before the hook that is there already; one that is set later has to call [`report_panic`].
-#[cfg(feature = "std")]
+#[cfg(all(target_arch = "wasm32", feature = "std"))]
 pub(crate) fn hook() {
     use alloc::boxed::Box;
     use alloc::string::String;

@@ -13,7 +13,7 @@ use crate::packages;
 use crate::setup;
 use crate::targets::{self, Build, WASM};
 use crate::tools::Need;
-use crate::wasm::KIT;
+use crate::wasm::{KIT, UNWIND_KIT};
 use crate::workspace;
 
 #[derive(clap::Args)]
@@ -21,7 +21,7 @@ pub struct Args {
     /// Run only in these engines
     #[arg(long, value_name = "ENGINE", num_args = 1..)]
     only: Vec<Engine>,
-    /// Run only these jobs: kit, loop, fair, ticker, packages, panics
+    /// Run only these jobs: kit, loop, fair, ticker, packages, panics, threats, unwind
     #[arg(long, value_name = "JOB", num_args = 1..)]
     jobs: Vec<String>,
     /// Instead of the tests measure the pump in Chromium, beside wasm-bindgen-futures
@@ -81,6 +81,14 @@ const JOBS: &[Job] = &[
         name: "panics",
         places: &["window", "worker"],
     },
+    Job {
+        name: "threats",
+        places: &["window", "worker"],
+    },
+    Job {
+        name: "unwind",
+        places: &["window", "worker"],
+    },
 ];
 
 /// The sample page.
@@ -121,12 +129,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             }
         }
     }
-    let panicky = packages::with_panics(&core)?;
+    let panicky = targets::build(&packages::PANICKY)?;
+    let unwind_kit = targets::build_unwinding(&UNWIND_KIT)?;
+    let unwinding = targets::build_unwinding(&packages::UNWINDING)?;
     let modules = [
         ("kit", kit.as_path()),
         ("ticker", &ticker),
         ("core", &core),
         ("panicky", &panicky),
+        ("unwind-kit", &unwind_kit),
+        ("unwinding", &unwinding),
     ];
     in_browsers(&modules, &jobs)?;
     Ok(ExitCode::SUCCESS)

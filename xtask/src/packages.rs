@@ -3,7 +3,7 @@
 //! Owns the order: the module, the compiled sources around it, then what looks at both. What npm installs is in the lock
 //! file of `platform-browser/packages`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -24,7 +24,7 @@ pub const BINDINGS: Build = Build {
 };
 
 /// The same, but that it panics on demand. Compiled for a quick build, and where it does not replace the other.
-const PANICKY: Build = Build {
+pub const PANICKY: Build = Build {
     folder: ".",
     args: &[
         "-p",
@@ -38,8 +38,23 @@ const PANICKY: Build = Build {
     file: "wasm/asupersync_browser_bindings.wasm",
 };
 
+/// The same with panics that unwind.
+pub const UNWINDING: Build = Build {
+    folder: ".",
+    args: &[
+        "-p",
+        "asupersync-browser-bindings",
+        "--features",
+        "test-internals,unwind",
+        "--profile",
+        "wasm-unwind",
+    ],
+    target: WASM,
+    file: "wasm-unwind/asupersync_browser_bindings.wasm",
+};
+
 /// Jobs of `tests/browser` that need no page.
-const JOBS: &[&str] = &["panics.mjs"];
+const JOBS: &[&str] = &["panics.mjs", "threats.mjs"];
 
 /// What looks at a built package: scripts of its `package.json`.
 const SCRIPTS: &[&str] = &["test", "test:types", "lint"];
@@ -49,7 +64,7 @@ pub fn run() -> Result<ExitCode> {
     for script in SCRIPTS {
         npm(&["run", script, "--workspaces"])?;
     }
-    let panicky = with_panics(&core)?;
+    let panicky = targets::build(&PANICKY)?;
     let mut node = Command::new("node");
     node.current_dir(workspace::root())
         .arg("tests/browser/node.mjs")
@@ -61,17 +76,6 @@ pub fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A copy of the built package `core` whose module panics on demand.
-pub fn with_panics(core: &Path) -> Result<PathBuf> {
-    let module = targets::build(&PANICKY)?;
-    let folder = module.with_file_name("panicky");
-    let mut node = Command::new("node");
-    node.arg(folder_of("browser-core").join("test/with-module.mjs"))
-        .args([core, &module, &folder]);
-    succeed(&mut node, "the package that panics cannot be made")?;
-    Ok(folder)
-}
-
 /// Builds `@asupersync/browser-core` and says where its files are.
 pub fn build() -> Result<PathBuf> {
     for tool in ["C compiler", "targets", "node", "npm"] {
@@ -79,7 +83,7 @@ pub fn build() -> Result<PathBuf> {
     }
     let module = targets::build(&BINDINGS)?;
     npm(&["ci", "--no-audit", "--no-fund"])?;
-    let package = folder_of("browser-core");
+    let package = folder().join("browser-core");
     let mut node = Command::new("node");
     node.arg(package.join("build.mjs")).arg(module);
     succeed(&mut node, "browser-core does not build")?;
@@ -95,10 +99,6 @@ fn npm(args: &[&str]) -> Result<()> {
 
 fn folder() -> PathBuf {
     workspace::root().join(FOLDER)
-}
-
-fn folder_of(package: &str) -> PathBuf {
-    folder().join(package)
 }
 
 fn succeed(command: &mut Command, failed: &str) -> Result<()> {

@@ -4,6 +4,7 @@
 
 use asupersync_core::{CancelKind, CancelReason, RegionReport};
 
+#[cfg(not(feature = "unwind"))]
 use crate::panics;
 
 #[cfg(target_feature = "atomics")]
@@ -12,6 +13,7 @@ compile_error!("the bindings keep their state in statics of one thread: build wi
 #[global_allocator]
 static HEAP: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
+#[cfg(not(feature = "unwind"))]
 #[panic_handler]
 fn handle(info: &core::panic::PanicInfo<'_>) -> ! {
     asupersync_browser::report_panic(info.message().as_str(), info.location());

@@ -7,6 +7,8 @@
 #![no_std]
 
 extern crate alloc;
+#[cfg(feature = "unwind")]
+extern crate std;
 
 #[path = "../../../tests/wasm/export.rs"]
 mod export;
@@ -49,6 +51,8 @@ export! {
     /// Begins the runtime of this instance: at most `capacity` tasks, and numbers of the realm `realm`.
     fn begin(capacity: u32, realm: u32) {
         registry(|registry| registry.set_realm(realm));
+        #[cfg(feature = "unwind")]
+        std::panic::set_hook(alloc::boxed::Box::new(|_| panics::tell()));
         // Its own runtime, since it outlives the other one; it ends with the instance.
         let collector = Runtime::new(1);
         enter(Entry::Event, || {
