@@ -31,7 +31,7 @@ export async function runCases(cases, values, print) {
         print(`ok      ${name} (${value})`);
         passed += 1;
       } catch (error) {
-        print(`FAILED  ${name} (${value}): ${error?.stack ?? String(error)}`);
+        print(`FAILED  ${name} (${value}): ${error?.message ?? String(error)}\n${error?.stack}`);
         failed += 1;
       }
     }

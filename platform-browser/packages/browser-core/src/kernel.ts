@@ -398,8 +398,14 @@ export class Kernel {
       // It was given up before it could be told.
       entry.abort(reason());
     }
-    if (how === 3 && entry.parent) {
-      entry.parent.panic ??= entry.panic;
+    if (how === 3) {
+      if (entry.parent) {
+        entry.parent.panic ??= entry.panic;
+      }
+      if (!this.#panic) {
+        // What was deferred so shortly before the panic that the module has not heard of it.
+        void this.#cleanUp(entry);
+      }
     }
     entry.isEnded = true;
     this.#entries[entry.id & INDEX] = undefined;
@@ -449,6 +455,8 @@ export class Kernel {
 
   /** Calls what was deferred, without the module; what is thrown is nobody's any more. */
   async #cleanUp(entry: Entry): Promise<void> {
+    // Nobody's code runs below a call of the module.
+    await undefined;
     for (let call = entry.deferred?.pop(); call; call = entry.deferred?.pop()) {
       try {
         await call();
