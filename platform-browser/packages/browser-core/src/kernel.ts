@@ -72,7 +72,7 @@ export class Kernel {
 
   /** `seed`: whose functions take turns as it has it; without one they go on as the module says. */
   constructor(
-    module: WebAssembly.Module, isVirtual: boolean, capacity: number, seed?: number, io: Io = {}, onPanic = reportPanic,
+    module: WebAssembly.Module, isVirtual: boolean, capacity: number, seed?: number, io: Io = {}, onPanic: (error: PanicError) => void = reportPanic,
   ) {
     this.module = module;
     this.io = io;
@@ -410,7 +410,8 @@ export class Kernel {
     entry.isEnded = true;
     this.#entries[entry.id & INDEX] = undefined;
     if ((!entry.isSettled && entry.run === undefined) || entry.finalizer) {
-      entry.wasForced = true;
+      // A panic ends who would have ended by itself.
+      entry.wasForced ||= how !== 3 && !this.#panic;
       entry.finalizer = undefined;
     }
     entry.permits?.forEach((permit) => permit.abort());
