@@ -4,11 +4,17 @@
 #
 #   wasm-toolchain.sh [--from-source]    install what is missing, then print how to call cargo
 #   wasm-toolchain.sh --which            only print that; fails if nothing is installed
+#   wasm-toolchain.sh --unwind [--which] the same for a toolchain whose panics unwind in wasm32
 #
 # 1. Tries `rustup target add` on the default toolchain; if that works it stops there.
 # 2. Otherwise, with --from-source, or where TARGETS_FROM_SOURCE is set, it installs Debian's
 #    rustc-web, cargo-web and rust-web-src, builds the standard library once for both targets, lays
 #    it out as a sysroot that overlays Debian's, and links that as the rustup toolchain `web`.
+#
+# With --unwind it builds std once more, for wasm32 alone, with panic=unwind, as the rustup toolchain
+# `web-unwind`. The compiler's own LLVM 19 knows only the legacy form of wasm exceptions, LLVM 20 and later
+# the standard one. So its libraries are bitcode, of which rustup's rust-lld makes code when a module is
+# linked; but for compiler_builtins, which cargo never leaves as bitcode, and which therefore aborts.
 #
 # Idempotent: with both targets there it only prints how to call cargo.
 set -euo pipefail
@@ -17,13 +23,15 @@ name=web
 dir="${XDG_DATA_HOME:-$HOME/.local/share}/wasm-toolchain"
 from_source="${TARGETS_FROM_SOURCE:+1}"
 which_only=""
+unwind=""
 wasm=wasm32-unknown-unknown
 arm=thumbv7m-none-eabi
 for argument in "$@"; do
   case "$argument" in
     --from-source) from_source=1 ;;
     --which) which_only=1 ;;
-    -h|--help) sed -n '2,14p' "$0"; exit 0 ;;
+    --unwind) unwind=1; from_source=1; name=web-unwind ;;
+    -h|--help) sed -n '2,20p' "$0"; exit 0 ;;
     *) echo "wasm-toolchain: unknown argument $argument; --help lists them" >&2; exit 2 ;;
   esac
 done
@@ -61,7 +69,7 @@ which_cargo() {
 
 if found=$(which_cargo); then echo "$found"; exit 0; fi
 if [ -n "$which_only" ]; then
-  say "no toolchain here builds for $wasm and $arm; run \`cargo xtask setup\`"
+  say "no toolchain here builds for $wasm$([ -n "$unwind" ] && echo " with panics that unwind" || echo " and $arm"); run \`cargo xtask setup\`"
   exit 1
 fi
 
@@ -88,22 +96,29 @@ install_packages() {
   fi
 }
 
-# An lld at least as new as the compiler's LLVM: Debian's lld-NN, else rustup's rust-lld.
+# rustup's rust-lld.
+rustup_lld() {
+  have rustup || return 1
+  ls "$(rustup run stable rustc --print sysroot 2>/dev/null)"/lib/rustlib/*/bin/rust-lld 2>/dev/null | head -n1 | grep .
+}
+
+# An lld at least as new as the compiler's LLVM: Debian's lld-NN, else rustup's rust-lld. For panics that unwind at least
+# LLVM 20, which only rustup has.
 find_lld() {
-  local major l
+  local major
+  if [ -n "$unwind" ]; then
+    rustup_lld || { say "standard wasm exceptions need a linker of LLVM 20 or later; rustup's stable toolchain has one"; return 1; }
+    return
+  fi
   major=$(/usr/bin/rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
   install_packages "lld-$major" || true
   if [ -x "/usr/lib/llvm-$major/bin/lld" ]; then echo "/usr/lib/llvm-$major/bin/lld"; return; fi
-  if have rustup; then
-    l=$(ls "$(rustup run stable rustc --print sysroot 2>/dev/null)"/lib/rustlib/*/bin/rust-lld 2>/dev/null | head -n1) || true
-    if [ -n "$l" ]; then echo "$l"; return; fi
-  fi
-  return 1
+  rustup_lld
 }
 
-# build_std TARGET CRATES FEATURES OUT: compiles std with the Debian compiler into OUT
+# build_std TARGET CRATES FEATURES OUT FLAGS: compiles std with the Debian compiler into OUT
 build_std() {
-  local target="$1" crates="$2" features="$3" out="$4" tmp vendor source=()
+  local target="$1" crates="$2" features="$3" out="$4" flags="$5" tmp vendor source=()
   tmp=$(mktemp -d)
   mkdir -p "$tmp/src"
   printf '#![no_std]\n' >"$tmp/src/lib.rs"
@@ -123,9 +138,11 @@ TOML
     source=(--offline --config 'source.crates-io.replace-with="std-vendored"'
       --config "source.std-vendored.directory=\"$vendor\"")
   fi
-  # embed-bitcode: without it a later `lto = true` could not reach into std
+  # of compiler_builtins the landing pads would be of the legacy form, and engines take no mix
+  printf '#!/bin/sh\ncase " $* " in *" --crate-name compiler_builtins "*) set -- "$@" -Cpanic=abort ;; esac\nexec "$@"\n' >"$tmp/rustc"
+  chmod +x "$tmp/rustc"
   env -u RUSTUP_TOOLCHAIN -u CARGO_ENCODED_RUSTFLAGS -u CARGO_BUILD_TARGET \
-    RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc RUSTC_WRAPPER= RUSTFLAGS="-Cembed-bitcode=yes" \
+    RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc RUSTC_WRAPPER="$tmp/rustc" RUSTFLAGS="$flags" \
     CARGO_TARGET_DIR="$tmp/target" \
     /usr/bin/cargo build "${source[@]}" -q --release --manifest-path "$tmp/Cargo.toml" --target "$target" \
     -Zbuild-std="$crates" -Zbuild-std-features="$features" >&2
@@ -152,9 +169,15 @@ make_toolchain() {
     chmod +x "$t/bin/$f"
   done
   ln -s /usr/bin/cargo "$t/bin/cargo"
-  build_std "$wasm" core,alloc,std,proc_macro,panic_abort,panic_unwind,test \
-    panic-unwind,backtrace "$t/lib/rustlib/$wasm/lib"
-  build_std "$arm" core,alloc compiler-builtins-mem "$t/lib/rustlib/$arm/lib"
+  if [ -n "$unwind" ]; then
+    build_std "$wasm" core,alloc,std,panic_unwind panic-unwind "$t/lib/rustlib/$wasm/lib" \
+      "-Cpanic=unwind -Ctarget-feature=+exception-handling -Clinker-plugin-lto"
+  else
+    # embed-bitcode: without it a later `lto = true` could not reach into std
+    build_std "$wasm" core,alloc,std,proc_macro,panic_abort,panic_unwind,test \
+      panic-unwind,backtrace "$t/lib/rustlib/$wasm/lib" -Cembed-bitcode=yes
+    build_std "$arm" core,alloc compiler-builtins-mem "$t/lib/rustlib/$arm/lib" -Cembed-bitcode=yes
+  fi
   stamp >"$t/stamp"
   if have rustup; then rustup toolchain link "$name" "$t" >&2; fi
 }

@@ -37,7 +37,10 @@
 //! - All deadlines share one `setTimeout`.
 //!
 //! # Panics
-//! Where a panic aborts, the trap leaves through `js/host.mjs`, which lets nobody in any more and tells the page.
+//! Where a panic aborts, it poisons the instance: [`report_panic`] says what has happened, the trap leaves through
+//! `js/host.mjs`, which takes back its timer and its channel, tells the page an `InstancePoisoned`, and throws that at
+//! whoever enters later. No destructor and no finalizer of the module runs any more. Where panics unwind (see the README), a
+//! panic is the outcome of its task alone (R-PAN-1).
 //!
 //! # Common issues
 //! - *Nothing runs*: [`Runtime`] was dropped at the end of the export; see [`Runtime::leave_running`].
@@ -51,8 +54,13 @@
 #![cfg(any(target_arch = "wasm32", test))]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
+
+#[cfg(all(target_arch = "wasm32", panic = "unwind", not(feature = "std")))]
+compile_error!(
+    "panics unwind in this build, and only std can catch them: switch on the feature `std` of asupersync-browser, or build with panic=abort"
+);
 
 mod event_loop;
 mod host;
@@ -61,6 +69,7 @@ pub mod io;
 #[cfg(feature = "lifecycle")]
 mod lifecycle;
 mod pace;
+mod panics;
 mod platform;
 mod runtime;
 mod seat;
@@ -70,4 +79,5 @@ mod tests;
 #[cfg(feature = "lifecycle")]
 pub use lifecycle::{PageEvent, PageEvents};
 pub use pace::Entry;
+pub use panics::report_panic;
 pub use runtime::{Options, Runtime, enter, yield_to_host};

@@ -28,6 +28,14 @@ impl Platform for Browser {
         host::random()
     }
 
+    #[cfg(all(feature = "std", panic = "unwind"))]
+    fn guard(&self, run: &mut dyn FnMut()) -> Result<(), asupersync_core::PanicPayload> {
+        use std::panic::{AssertUnwindSafe, catch_unwind};
+
+        // What the kernel drops of the task after a panic is all that its broken state can reach.
+        catch_unwind(AssertUnwindSafe(run)).map_err(asupersync_core::PanicPayload::new)
+    }
+
     fn report(&self, diagnostic: &Diagnostic) {
         if let Some(report) = self.report {
             report(diagnostic);

@@ -80,6 +80,8 @@ impl Runtime {
 
     /// A runtime made with `options`.
     pub fn with_options(options: Options) -> Self {
+        #[cfg(all(target_arch = "wasm32", feature = "std"))]
+        crate::panics::hook();
         let epoch = host::now();
         let browser = Arc::new(Browser {
             epoch,

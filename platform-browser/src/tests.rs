@@ -13,7 +13,7 @@ use asupersync_core::{Error, LocalRegion, Stats};
 
 use crate::host::script;
 use crate::pace::Hop;
-use crate::{Entry, Runtime, enter, yield_to_host};
+use crate::{Entry, Runtime, enter, report_panic, yield_to_host};
 #[cfg(feature = "lifecycle")]
 use crate::{PageEvent, PageEvents, host::with_loop};
 
@@ -331,4 +331,13 @@ fn the_page_tells_when_it_goes_and_comes() {
         gap: Duration::from_secs(9),
     });
     assert_eq!(notes.take(), ["resumed", "ended"]);
+}
+
+#[test]
+fn a_panic_is_told_with_its_place() {
+    report_panic(Some("on purpose"), Some(core::panic::Location::caller()));
+    report_panic(None, None);
+    let told = script(|host| core::mem::take(&mut host.panics));
+    assert!(told[0].starts_with("on purpose at platform-browser/src/tests.rs:"));
+    assert_eq!(told[1], " at :0");
 }

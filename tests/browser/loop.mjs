@@ -1,5 +1,6 @@
 // The job that tests the event loop: order, entries, panics and the page's lifecycle, in the host that runs it.
 
+import { InstancePoisoned } from "../../platform-browser/js/host.mjs";
 import { watchPage } from "../../platform-browser/js/lifecycle.mjs";
 import { instantiate } from "../wasm/suites.mjs";
 
@@ -24,6 +25,15 @@ function expect(found, expected, what) {
   const [left, right] = [JSON.stringify(found), JSON.stringify(expected)];
   if (left !== right) {
     throw new Error(`${what}: found ${left}, expected ${right}`);
+  }
+}
+
+/** What a call throws. */
+function refusal(call) {
+  try {
+    call();
+  } catch (error) {
+    return error;
   }
 }
 
@@ -73,7 +83,7 @@ const CASES = {
     expect(notes.take(), ["before", "poked", "goes on", "after"], "the order");
   },
 
-  async "a panic ends the instance, once, and is told"(notes, app) {
+  async "a panic ends the instance, once, and is told"(notes, app, host) {
     app.start_panic();
     await notes.until("told");
     const panic = notes.filter((note) => note.startsWith("PANIC") && note.includes("on purpose"));
@@ -82,6 +92,50 @@ const CASES = {
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(notes.filter((note) => note.startsWith("told")).length, 1, "told once");
     expect(notes.includes("ended"), false, "nobody is let in");
+    expect(refusal(() => host.enter("poke")) instanceof InstancePoisoned, true, "whoever enters is refused");
+    expect(refusal(() => host.enter("no_such_export")) instanceof InstancePoisoned, true, "whatever they ask for");
+  },
+
+  async "what a panic says is in the error, and the host's hooks are released"(notes) {
+    const errors = [];
+    const { exports, host } = await instantiate(module, () => {}, (error) => errors.push(error));
+    const { setTimeout, clearTimeout } = globalThis;
+    const { close, postMessage } = MessagePort.prototype;
+    let hasChannel = false;
+    const timers = new Set();
+    try {
+      globalThis.setTimeout = (call, ...values) => {
+        const timer = setTimeout(() => (timers.delete(timer), call(...values.slice(1))), values[0]);
+        timers.add(timer);
+        return timer;
+      };
+      globalThis.clearTimeout = (timer) => (timers.delete(timer), clearTimeout(timer));
+      MessagePort.prototype.postMessage = function (...values) {
+        hasChannel = true;
+        postMessage.apply(this, values);
+      };
+      MessagePort.prototype.close = function () {
+        notes.push("closed");
+        close.call(this);
+      };
+      // It takes slice after slice, so it has the channel and the watchdog's timer.
+      host.enter("start_spin");
+      while (timers.size === 0 || !hasChannel) {
+        await new Promise((resolve) => setTimeout.call(globalThis, resolve, 1));
+      }
+      host.enter("panic_now");
+    } finally {
+      Object.assign(globalThis, { setTimeout, clearTimeout });
+      Object.assign(MessagePort.prototype, { close, postMessage });
+    }
+    const [error] = errors;
+    expect([error instanceof InstancePoisoned, error.panic.text, errors.length], [true, "on purpose", 1], "what was told");
+    expect(/event_loop\.rs:\d+$/.test(error.panic.location), true, `the place, ${error.panic.location}`);
+    expect(error.message.includes("on purpose"), true, "the message");
+    expect([timers.size, notes.includes("closed")], [0, true], "timers, and whether the channel is closed");
+    const polls = exports.polls();
+    await new Promise((resolve) => setTimeout.call(globalThis, resolve, 20));
+    expect(exports.polls(), polls, "polls after the panic");
   },
 
   async "a panic below a call of the module ends what called"(notes) {
@@ -95,7 +149,7 @@ const CASES = {
     app = await instantiate(module, print, () => notes.push("told"));
     app.host.enter("start_listen");
     app.host.enter("poke");
-    app.host.enter("poke");
+    expect(refusal(() => app.host.enter("poke")) instanceof InstancePoisoned, true, "nobody is let in");
     expect(notes.take(), ["poked", "panic", "told"], "nothing goes on");
   },
 };

@@ -11,7 +11,7 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(feature = "hosts")]
+#[cfg(any(feature = "hosts", feature = "unwind"))]
 extern crate std;
 
 #[cfg(feature = "pipeline")]

@@ -3,6 +3,7 @@
 // A panic ends an instance, not the suite: the next case gets another. A case that does not end is failed.
 
 import { connect } from "../../platform-browser/js/host.mjs";
+import { unwinding } from "../../platform-browser/js/unwind.mjs";
 
 const [PASSED, FAILED, SKIPPED, STARTED] = [0, 1, 2, 3];
 const NAMES = ["passed", "failed", "skipped"];
@@ -51,6 +52,7 @@ function inVirtualTime(host) {
   };
   const attach = (exports) =>
     host.attach({
+      memory: exports.memory,
       asupersync_pump(entry) {
         isHopping &&= entry !== 1;
         exports.asupersync_pump(entry);
@@ -67,8 +69,9 @@ export async function instantiate(module, print, ended = () => {}, isVirtual = f
     print: (text, length) => print(new TextDecoder().decode(new Uint8Array(memory.buffer, text, length))),
     ended,
   };
+  const env = WebAssembly.Module.imports(module).some(({ kind }) => kind === "tag") ? unwinding() : {};
   // Not `new Instance`: Chromium refuses that on the main thread for a module of this size.
-  const { exports } = await WebAssembly.instantiate(module, { host: own, asupersync: host.imports });
+  const { exports } = await WebAssembly.instantiate(module, { host: own, asupersync: host.imports, env });
   memory = exports.memory;
   host.attach(exports);
   exports.prepare();

@@ -3,7 +3,6 @@
 //! Owns which job runs where: every job in every engine, in the window and in a module worker. How an engine is started
 //! is `tests/browser/webdriver.mjs`'s affair.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -14,7 +13,7 @@ use crate::packages;
 use crate::setup;
 use crate::targets::{self, Build, WASM};
 use crate::tools::Need;
-use crate::wasm::KIT;
+use crate::wasm::{KIT, UNWIND_KIT};
 use crate::workspace;
 
 #[derive(clap::Args)]
@@ -22,7 +21,7 @@ pub struct Args {
     /// Run only in these engines
     #[arg(long, value_name = "ENGINE", num_args = 1..)]
     only: Vec<Engine>,
-    /// Run only these jobs: kit, loop, fair, ticker, packages, io
+    /// Run only these jobs: kit, loop, fair, ticker, packages, io, panics, threats, unwind
     #[arg(long, value_name = "JOB", num_args = 1..)]
     jobs: Vec<String>,
     /// Instead of the tests measure in Chromium: the pump beside wasm-bindgen-futures, the npm package beside its peers
@@ -82,6 +81,18 @@ const JOBS: &[Job] = &[
         name: "io",
         places: &["window", "worker"],
     },
+    Job {
+        name: "panics",
+        places: &["window", "worker"],
+    },
+    Job {
+        name: "threats",
+        places: &["window", "worker"],
+    },
+    Job {
+        name: "unwind",
+        places: &["window", "worker"],
+    },
 ];
 
 /// The sample page.
@@ -131,12 +142,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             }
         }
     }
+    let panicky = targets::build(&packages::PANICKY)?;
+    let unwind_kit = targets::build_unwinding(&UNWIND_KIT)?;
+    let unwinding = targets::build_unwinding(&packages::UNWINDING)?;
     let modules = [
         ("kit", kit.as_path()),
         ("ticker", &ticker),
         ("io", &io),
         ("core", &packages.core),
         ("browser", &packages.browser),
+        ("panicky", &panicky),
+        ("unwind-kit", &unwind_kit),
+        ("unwinding", &unwinding),
     ];
     in_browsers("target/browser", &modules, &jobs)?;
     Ok(ExitCode::SUCCESS)
@@ -149,7 +166,7 @@ fn serve() -> Result<ExitCode> {
     let mut node = Command::new("node");
     node.current_dir(workspace::root())
         .arg("tests/browser/show.mjs")
-        .arg(module("ticker", &ticker));
+        .arg(targets::module("ticker", &ticker));
     node.status().context("cannot start node")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -203,17 +220,14 @@ pub fn in_browsers(folder: &str, modules: &[(&str, &Path)], jobs: &[String]) -> 
     let mut node = Command::new("node");
     node.current_dir(workspace::root())
         .args(["tests/browser/run.mjs", folder]);
-    node.args(modules.iter().map(|(name, file)| module(name, file)));
+    node.args(
+        modules
+            .iter()
+            .map(|(name, file)| targets::module(name, file)),
+    );
     node.arg("--").args(jobs);
     if !node.status().context("cannot start node")?.success() {
         bail!("a job failed in a browser; pictures of the pages are in {folder}");
     }
     Ok(())
-}
-
-/// A module as the scripts take it.
-fn module(name: &str, file: &Path) -> OsString {
-    let mut word = OsString::from(format!("{name}="));
-    word.push(file);
-    word
 }

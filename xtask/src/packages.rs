@@ -24,6 +24,41 @@ const BINDINGS: Build = Build {
     file: "min/asupersync_browser_bindings.wasm",
 };
 
+/// The same, but that it panics on demand. Compiled for a quick build, and where it does not replace the other.
+pub const PANICKY: Build = Build {
+    folder: ".",
+    args: &[
+        "-p",
+        "asupersync-browser-bindings",
+        "--no-default-features",
+        "--features",
+        "wasm-browser-dev,test-internals",
+        "--profile",
+        "wasm",
+    ],
+    target: WASM,
+    file: "wasm/asupersync_browser_bindings.wasm",
+};
+
+/// The same with panics that unwind.
+pub const UNWINDING: Build = Build {
+    folder: ".",
+    args: &[
+        "-p",
+        "asupersync-browser-bindings",
+        "--no-default-features",
+        "--features",
+        "wasm-browser-dev,test-internals,unwind",
+        "--profile",
+        "wasm-unwind",
+    ],
+    target: WASM,
+    file: "wasm-unwind/asupersync_browser_bindings.wasm",
+};
+
+/// Jobs of `tests/browser` that need no page.
+const JOBS: &[&str] = &["panics.mjs", "threats.mjs"];
+
 /// What looks at a built package: scripts of its `package.json`.
 const SCRIPTS: &[&str] = &["test", "test:types", "lint"];
 
@@ -42,13 +77,22 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let module = targets::build(&BINDINGS)?;
         abi::write_next(&std::fs::read(module)?)?;
     }
-    build()?;
+    let packages = build()?;
     if args.matrix {
         return matrix();
     }
     for script in SCRIPTS {
         npm(&["run", script, "--workspaces"])?;
     }
+    let panicky = targets::build(&PANICKY)?;
+    let mut node = Command::new("node");
+    node.current_dir(workspace::root())
+        .arg("tests/browser/node.mjs")
+        .arg(targets::module("core", &packages.core))
+        .arg(targets::module("panicky", &panicky))
+        .arg("--")
+        .args(JOBS);
+    succeed(&mut node, "a job failed under node")?;
     Ok(ExitCode::SUCCESS)
 }
 

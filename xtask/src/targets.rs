@@ -4,7 +4,8 @@
 //! Owns the choice of the toolchain, by way of `tools/wasm-toolchain.sh`: rustup's own where it has the
 //! targets, else the one built from Debian's packages.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -21,6 +22,17 @@ pub const ARM: &str = "thumbv7m-none-eabi";
 /// The script that finds or builds the toolchain; `xtask setup` runs it without arguments.
 pub const TOOLCHAIN: &[&str] = &["bash", "tools/wasm-toolchain.sh"];
 pub const WHICH_TOOLCHAIN: &[&str] = &["bash", "tools/wasm-toolchain.sh", "--which"];
+/// The same for wasm whose panics unwind.
+pub const UNWIND_TOOLCHAIN: &[&str] = &["bash", "tools/wasm-toolchain.sh", "--unwind"];
+pub const WHICH_UNWIND_TOOLCHAIN: &[&str] =
+    &["bash", "tools/wasm-toolchain.sh", "--unwind", "--which"];
+
+/// How panics unwind in wasm: by its own exceptions, in the standard form. The linker makes the code, since the LLVM of
+/// the compiler knows only the form before it.
+const UNWIND_FLAGS: &str = "-Cpanic=unwind -Ctarget-feature=+exception-handling -Clinker-plugin-lto \
+    -Clink-arg=-mllvm -Clink-arg=-exception-model=wasm \
+    -Clink-arg=-mllvm -Clink-arg=-wasm-enable-eh \
+    -Clink-arg=-mllvm -Clink-arg=-wasm-use-legacy-eh=false";
 
 /// The libraries that know no host.
 const NO_STD: &[&str] = &[
@@ -33,7 +45,11 @@ const NO_STD: &[&str] = &[
 
 /// A cargo that builds for both targets; in the root folder, and without what this process was started with.
 pub fn cargo() -> Result<Command> {
-    let output = tools::command(WHICH_TOOLCHAIN)
+    cargo_of(WHICH_TOOLCHAIN)
+}
+
+fn cargo_of(which: &[&str]) -> Result<Command> {
+    let output = tools::command(which)
         .current_dir(workspace::root())
         .output()
         .context("cannot start bash")?;
@@ -63,8 +79,18 @@ pub struct Build {
 
 /// Builds it and says where it is.
 pub fn build(build: &Build) -> Result<PathBuf> {
+    build_by(cargo()?, build)
+}
+
+/// The same with panics that unwind; the build's profile says so, too.
+pub fn build_unwinding(build: &Build) -> Result<PathBuf> {
+    let mut cargo = cargo_of(WHICH_UNWIND_TOOLCHAIN)?;
+    cargo.env("RUSTFLAGS", UNWIND_FLAGS);
+    build_by(cargo, build)
+}
+
+fn build_by(mut cargo: Command, build: &Build) -> Result<PathBuf> {
     let folder = workspace::root().join(build.folder);
-    let mut cargo = cargo()?;
     cargo
         .current_dir(&folder)
         .args(["build", "--quiet", "--target", build.target])
@@ -75,6 +101,13 @@ pub fn build(build: &Build) -> Result<PathBuf> {
     Ok(workspace::output_of(&folder)
         .join(build.target)
         .join(build.file))
+}
+
+/// A file or folder as the scripts of `tests/browser` take it.
+pub fn module(name: &str, file: &Path) -> OsString {
+    let mut word = OsString::from(format!("{name}="));
+    word.push(file);
+    word
 }
 
 /// `cargo xtask targets`: every `no_std` crate builds for every target, with the locks of bare metal.

@@ -57,6 +57,13 @@ pub const TOOLS: &[Tool] = &[
         install: Install::Script(targets::TOOLCHAIN),
     },
     Tool {
+        name: "unwinding",
+        why: "std for wasm32 whose panics unwind, by standard exceptions",
+        need: Need::Test,
+        check: targets::WHICH_UNWIND_TOOLCHAIN,
+        install: Install::Script(targets::UNWIND_TOOLCHAIN),
+    },
+    Tool {
         name: "node",
         why: "runs what is built for wasm32",
         need: Need::Demo,

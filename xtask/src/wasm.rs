@@ -18,6 +18,20 @@ pub const KIT: Build = Build {
     target: WASM,
     file: "wasm/asupersync_conformance_wasm.wasm",
 };
+/// The same with panics that unwind; for browsers, since the node of Debian knows only the legacy form of exceptions.
+pub const UNWIND_KIT: Build = Build {
+    folder: ".",
+    args: &[
+        "-p",
+        "asupersync-conformance-wasm",
+        "--features",
+        "unwind",
+        "--profile",
+        "wasm-unwind",
+    ],
+    target: WASM,
+    file: "wasm-unwind/asupersync_conformance_wasm.wasm",
+};
 /// What runs them in node.
 pub const RUN: &str = "tests/wasm/run.mjs";
 

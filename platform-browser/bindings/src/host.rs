@@ -4,14 +4,20 @@
 
 use asupersync_core::{CancelKind, CancelReason, RegionReport};
 
+#[cfg(not(feature = "unwind"))]
+use crate::panics;
+
 #[cfg(target_feature = "atomics")]
 compile_error!("the bindings keep their state in statics of one thread: build without `+atomics`");
 
 #[global_allocator]
 static HEAP: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
+#[cfg(not(feature = "unwind"))]
 #[panic_handler]
-fn panicked(_info: &core::panic::PanicInfo<'_>) -> ! {
+fn handle(info: &core::panic::PanicInfo<'_>) -> ! {
+    asupersync_browser::report_panic(info.message().as_str(), info.location());
+    panics::tell();
     core::arch::wasm32::unreachable()
 }
 
@@ -32,6 +38,8 @@ unsafe extern "C" {
     pub safe fn finalize(slot: f64);
     /// This sleep of the slot is over.
     pub safe fn slept(slot: f64, sleep: u32);
+    /// The panic that was told is of this slot's code, or of nobody's for 0. The instance ends next, unless panics unwind.
+    pub safe fn panicking(slot: f64);
     /// The runtime has ended.
     pub safe fn closed();
     #[link_name = "abort"]

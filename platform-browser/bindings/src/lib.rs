@@ -7,11 +7,14 @@
 #![no_std]
 
 extern crate alloc;
+#[cfg(feature = "unwind")]
+extern crate std;
 
 mod abi;
 #[path = "../../../tests/wasm/export.rs"]
 mod export;
 mod host;
+mod panics;
 mod registry;
 mod spawn;
 mod stop;
@@ -49,11 +52,13 @@ export! {
     /// Begins the runtime of this instance: at most `capacity` tasks, and numbers of the realm `realm`.
     fn begin(capacity: u32, realm: u32) {
         registry(|registry| registry.set_realm(realm));
+        #[cfg(feature = "unwind")]
+        std::panic::set_hook(alloc::boxed::Box::new(|_| panics::tell()));
         // Its own runtime, since it outlives the other one; it ends with the instance.
         let collector = Runtime::new(1);
         enter(Entry::Event, || {
             let collect = async |region: &LocalRegion<Stop>| {
-                spawn::collect(region).await;
+                panics::of_slot(0.0, spawn::collect(region)).await;
                 Ok(())
             };
             collector.start(collect, |_: Result<(), Stop>| ());
@@ -198,5 +203,14 @@ export! {
     /// How many slots are in use.
     fn slots() -> u32 {
         registry(|registry| registry.in_use())
+    }
+}
+
+#[cfg(feature = "test-internals")]
+export! {
+    /// The next poll of a slot, or of the kernel's own task for 0, panics: 0 with a text, 1 with a text made of values,
+    /// 2 traps, 3 takes all of the stack.
+    fn arm_panic(slot: f64, how: u32) {
+        panics::armed::arm(slot, how);
     }
 }

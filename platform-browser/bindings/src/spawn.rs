@@ -13,6 +13,7 @@ use core::time::Duration;
 use asupersync_core::{Budget, CxBase, Outcome, SpawnError, Spawner, Task, TaskOptions};
 
 use crate::host::{self, How};
+use crate::panics::of_slot;
 use crate::registry::{Kind, registry, with_slot};
 use crate::stop::Stop;
 use crate::tasks::{self, Body, End};
@@ -106,14 +107,18 @@ pub fn spawn_into(spawner: &Spawner<Stop>, id: f64) -> Result<(), SpawnError> {
             let options = TaskOptions::new().budget(budget);
             watch(
                 id,
-                spawner.spawn_with(options, move |cx| tasks::scope(cx, body))?,
+                spawner.spawn_with(options, move |cx| of_slot(id, tasks::scope(cx, body)))?,
             );
         }
         Kind::Background => {
-            return spawner
-                .spawn_background(move |cx| async move { tasks::task(cx, body).await.map(drop) });
+            return spawner.spawn_background(move |cx| {
+                of_slot(id, async move { tasks::task(cx, body).await.map(drop) })
+            });
         }
-        Kind::Task | Kind::Contained => watch(id, spawner.spawn(move |cx| tasks::task(cx, body))?),
+        Kind::Task | Kind::Contained => watch(
+            id,
+            spawner.spawn(move |cx| of_slot(id, tasks::task(cx, body)))?,
+        ),
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use asupersync_core::{Alarm, CancelReason, ChildEnded, Cx, CxBase, Error, Region, RegionOptions};
 
 use crate::host::{self, How};
+use crate::panics::of_slot;
 use crate::registry::{Kind, Settled, registry, with_slot};
 use crate::spawn;
 use crate::stop::Stop;
@@ -167,7 +168,7 @@ async fn run(cx: &CxBase, slot: f64, has_region: bool) -> Result<News, Stop> {
     let _ = cx.defer(move |cx| async move {
         let late = with_slot(slot, |slot| core::mem::take(&mut slot.deferred));
         for _ in 0..late.unwrap_or(0) {
-            finalizer(&cx, slot).await;
+            of_slot(slot, finalizer(&cx, slot)).await;
         }
     });
     host::abort(slot, token.reason());
@@ -202,7 +203,7 @@ async fn news(cx: &CxBase, slot: f64, has_region: bool) -> News {
         });
         let (deferred, settled, is_opening) = found.unwrap_or((0, Some(Settled::Failed), false));
         for _ in 0..deferred {
-            let _ = cx.defer(move |cx| async move { finalizer(&cx, slot).await });
+            let _ = cx.defer(move |cx| async move { of_slot(slot, finalizer(&cx, slot)).await });
         }
         if let Some(settled) = settled {
             return Poll::Ready(News::Settled(settled));

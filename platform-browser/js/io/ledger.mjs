@@ -45,6 +45,11 @@ export class Ledger {
     }
   }
 
+  /** Takes in operations, again if it had ended. */
+  begin() {
+    this.#refusal = undefined;
+  }
+
   /** Ends everything, now and from now on; what waits is rejected with `cause`. Settles with the host's last words. */
   async end(cause) {
     this.#refusal ??= { cause };

@@ -7,9 +7,9 @@ mod scripted;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 pub(crate) use scripted::script;
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use scripted::{alarm, hop, now, random, with_loop};
+pub(crate) use scripted::{alarm, hop, now, panicked, random, with_loop};
 
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 #[cfg(target_arch = "wasm32")]
-pub(crate) use wasm::{alarm, hop, now, random, with_loop};
+pub(crate) use wasm::{alarm, hop, now, panicked, random, with_loop};

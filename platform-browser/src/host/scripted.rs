@@ -3,6 +3,8 @@
 //! One per thread, as an instance has one loop.
 
 use std::cell::RefCell;
+use std::format;
+use std::string::String;
 use std::thread_local;
 use std::vec::Vec;
 
@@ -15,6 +17,7 @@ pub(crate) struct Script {
     pub(crate) now: u64,
     pub(crate) hops: Vec<Hop>,
     pub(crate) alarms: Vec<Option<i32>>,
+    pub(crate) panics: Vec<String>,
 }
 
 thread_local! {
@@ -45,4 +48,8 @@ pub(crate) fn alarm(milliseconds: Option<i32>) {
 
 pub(crate) fn random() -> u64 {
     42
+}
+
+pub(crate) fn panicked(text: &str, file: &str, line: u32) {
+    script(|host| host.panics.push(format!("{text} at {file}:{line}")));
 }

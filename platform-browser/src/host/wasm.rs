@@ -12,7 +12,8 @@ compile_error!(
     "asupersync-browser keeps a module's event loop in a static of one thread: build without `+atomics`, and give each worker an instance of its own"
 );
 
-// SAFETY: `js/host.mjs` has functions with these signatures. They touch no memory of the module.
+// SAFETY: `js/host.mjs` has functions with these signatures. They touch no memory of the module
+// but the texts that they are given.
 #[link(wasm_import_module = "asupersync")]
 unsafe extern "C" {
     /// `performance.now()`: milliseconds, never backwards.
@@ -27,6 +28,15 @@ unsafe extern "C" {
     /// 32 bits of `crypto.getRandomValues`.
     #[link_name = "random"]
     safe fn random_u32() -> u32;
+    /// The module panics.
+    #[link_name = "panicked"]
+    safe fn tell_panic(
+        text: *const u8,
+        length: usize,
+        file: *const u8,
+        file_length: usize,
+        line: u32,
+    );
 }
 
 /// Nanoseconds since the page began.
@@ -47,6 +57,10 @@ pub(crate) fn alarm(milliseconds: Option<i32>) {
 
 pub(crate) fn random() -> u64 {
     u64::from(random_u32()) << 32 | u64::from(random_u32())
+}
+
+pub(crate) fn panicked(text: &str, file: &str, line: u32) {
+    tell_panic(text.as_ptr(), text.len(), file.as_ptr(), file.len(), line);
 }
 
 /// A static of a module that has one thread.

@@ -10,10 +10,10 @@ mod host;
 pub mod lab;
 #[cfg(feature = "local")]
 mod local;
-#[cfg(all(feature = "local", not(feature = "hosts")))]
+#[cfg(all(feature = "local", not(any(feature = "hosts", feature = "unwind"))))]
 #[path = "abort.rs"]
 mod panics;
-#[cfg(feature = "hosts")]
+#[cfg(any(feature = "hosts", feature = "unwind"))]
 #[path = "unwind.rs"]
 mod panics;
 

@@ -19,12 +19,13 @@ pub enum Clock {
     Virtual,
 }
 
-/// Whether a page has what a scenario needs: one thread, the local executor, panics that abort.
+/// Whether a page has what a scenario needs: one thread, the local executor, panics that unwind or abort.
 pub fn offers(need: Need, clock: Clock) -> bool {
     match need {
         Need::Lanes => true,
         Need::VirtualTime => clock == Clock::Virtual,
-        Need::Unwind | Need::Threads | Need::Io => false,
+        Need::Unwind => cfg!(panic = "unwind"),
+        Need::Threads | Need::Io => false,
     }
 }
 

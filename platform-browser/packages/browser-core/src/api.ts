@@ -19,6 +19,7 @@ export type {
 } from "./io.js";
 export type { Outcome, ScopeReport } from "./kernel.js";
 export type { LabApi, LabReport } from "./lab.js";
+export { PanicError, type PanicInfo } from "./panic.js";
 export type { AnyOf, RaceOptions } from "./race.js";
 export type { RetryPolicy } from "./retry.js";
 export type { Runtime, RuntimeOptions } from "./runtime.js";

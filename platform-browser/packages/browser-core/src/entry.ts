@@ -2,6 +2,7 @@
 
 import { cancelledBy, RuntimeError, type CancelInfo, type CancelledError } from "./errors.js";
 import type { Owner } from "./io.js";
+import { POISONED, type PanicError } from "./panic.js";
 import type { Kernel, Outcome, ScopeReport } from "./kernel.js";
 
 /** What a function is spawned as, in the numbers of the module's `spawn`; a scope is opened. */
@@ -96,6 +97,8 @@ export class Entry {
   /** The deferred function that is waited for. */
   finalizer: (() => unknown) | undefined;
   suppressed: unknown[] | undefined;
+  /** The panic of its code, or of a task in it. */
+  panic: PanicError | undefined;
   /** Those inside it that have not ended. */
   readonly children = new Siblings();
   before: Entry | undefined;
@@ -160,7 +163,7 @@ export class Entry {
 
   /** Throws if the function is not to go on. */
   check(): void {
-    if (this.isEnded || this.isSettled) {
+    if ((this.isEnded || this.isSettled) && this.cancelled?.reason !== POISONED) {
       throw new RuntimeError("TaskEnded", `${this.name} has ended: await what it starts before it returns`);
     }
     if (this.cancelled) {

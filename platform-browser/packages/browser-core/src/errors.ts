@@ -6,6 +6,7 @@ export type ErrorCode =
   | "AtCapacity"
   | "Cancelled"
   | "ChannelClosed"
+  | "InstancePoisoned"
   | "InvalidArgument"
   | "ModuleUnavailable"
   | "Panicked"
@@ -88,10 +89,6 @@ const REFUSALS: Record<number, [ErrorCode, string]> = {
 export function refusal(answer: number): RuntimeError {
   const [code, message] = REFUSALS[answer] ?? ["Panicked", `the module answered ${answer}; please report it`];
   return new RuntimeError(code, message);
-}
-
-export function panicked(cause: unknown): RuntimeError {
-  return new RuntimeError("Panicked", "the module of this runtime has panicked and lets nobody in; make another with `createRuntime`", { cause });
 }
 
 const KINDS: readonly CancelKind[] = [

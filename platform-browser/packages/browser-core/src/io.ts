@@ -115,6 +115,8 @@ export interface Io {
     channel<T>(owner: Owner, options?: PortOptions): [Port<T>, MessagePort];
     broadcast<T>(owner: Owner, name: string, options?: QueueOptions): Broadcast<T>;
   };
+  /** An instance of the module begins: what it asks for is taken on. */
+  readonly begin?: () => void;
   /** Ends all that is open, and takes on nothing more. Called when the module has panicked. */
   readonly end?: (cause: unknown) => Promise<void>;
 }

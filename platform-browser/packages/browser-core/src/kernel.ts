@@ -3,11 +3,13 @@
 // Owns what the module cannot hold: functions, values, errors, signals. When something runs, is asked to stop, or has ended,
 // the module says; nothing of that is decided here.
 
-import { connect, type Host } from "./host.mjs";
+import { isA, isAbort } from "./foreign.js";
+import { connect, type Host, type InstancePoisoned } from "./host.mjs";
 import { BACKGROUND, Entry, SCOPE, Siblings, Sleeper, TASK } from "./entry.js";
-import { cancelInfo, CancelledError, panicked, refusal, RuntimeError, type CancelInfo } from "./errors.js";
+import { cancelInfo, CancelledError, refusal, type CancelInfo } from "./errors.js";
 import type { Io } from "./io.js";
 import { instantiate } from "./load.js";
+import { letGo, PanicError, panicInfo, POISONED, poisoned, reportPanic } from "./panic.js";
 import { Draws, Steps } from "./steps.js";
 import { connectVirtual } from "./virtual.js";
 
@@ -16,7 +18,7 @@ export type Outcome<T> = (
   | { readonly kind: "ok"; readonly value: T }
   | { readonly kind: "err"; readonly error: unknown }
   | { readonly kind: "cancelled"; readonly reason: CancelInfo }
-  | { readonly kind: "panicked"; readonly error: RuntimeError }
+  | { readonly kind: "panicked"; readonly error: PanicError }
 ) & { readonly suppressed?: readonly unknown[] };
 
 /** What happened to the tasks of a scope, in numbers. */
@@ -52,7 +54,8 @@ export class Kernel {
   readonly #entries: (Entry | undefined)[] = [];
   readonly steps: Steps | undefined;
   readonly #draws: Draws | undefined;
-  readonly #memory: WebAssembly.Memory;
+  #memory: WebAssembly.Memory | undefined;
+  readonly #onPanic: (error: PanicError) => void;
   /** Entries that have no parent. */
   readonly roots = new Siblings();
   /** Hears of every step of every entry. */
@@ -60,16 +63,21 @@ export class Kernel {
   /** The entry whose number the module has not returned yet. */
   #spawning: Entry | undefined;
   #sleeps = 0;
-  #trap: unknown;
-  #isTrapped = false;
+  /** Whose code it was that has panicked last. */
+  #panicking: Entry | undefined;
+  /** Why the instance is gone. */
+  #panic: PanicError | undefined;
   #closing: Promise<void> | undefined;
   #closed!: () => void;
 
   /** `seed`: whose functions take turns as it has it; without one they go on as the module says. */
-  constructor(module: WebAssembly.Module, isVirtual: boolean, capacity: number, seed?: number, io: Io = {}) {
+  constructor(
+    module: WebAssembly.Module, isVirtual: boolean, capacity: number, seed?: number, io: Io = {}, onPanic: (error: PanicError) => void = reportPanic,
+  ) {
     this.module = module;
     this.io = io;
-    const trapped = (error: unknown) => this.#poison(error);
+    this.#onPanic = onPanic;
+    const trapped = (error: InstancePoisoned) => this.#poison(error);
     this.steps = seed === undefined ? undefined : new Steps(seed);
     this.#draws = isVirtual ? new Draws(~(seed ?? 0)) : undefined;
     this.#host = isVirtual ? connectVirtual(trapped, () => this.steps?.isIdle ?? true) : connect(trapped);
@@ -77,6 +85,10 @@ export class Kernel {
     this.#memory = instance.exports["memory"] as WebAssembly.Memory;
     this.#host.attach(instance.exports);
     this.#host.enter("begin", capacity, (realms += 1));
+    if (this.#panic) {
+      throw poisoned(this.#panic);
+    }
+    io.begin?.();
   }
 
   /** Opens a scope around `run`, in the region of `parent`. */
@@ -127,12 +139,12 @@ export class Kernel {
 
   /** Calls the module; a refusal is thrown. */
   call(name: Export, ...values: number[]): number {
-    if (this.#isTrapped) {
-      throw panicked(this.#trap);
+    if (this.#panic) {
+      throw poisoned(this.#panic);
     }
     const answer = this.#host.enter(name, ...values);
     if (answer === undefined) {
-      throw panicked(this.#trap);
+      throw poisoned(this.#panic);
     }
     if (answer < 0) {
       throw refusal(answer);
@@ -144,8 +156,12 @@ export class Kernel {
   cancel(entry: Entry, how: "user" | "race-lost", text: string, drain: number): void {
     const bytes = new TextEncoder().encode(text);
     const at = this.call("text", bytes.length);
-    new Uint8Array(this.#memory.buffer, at, bytes.length).set(bytes);
+    new Uint8Array(this.#memory!.buffer, at, bytes.length).set(bytes);
     this.call("cancel", entry.id, how === "user" ? 0 : 1, drain);
+    if (entry.run && !entry.cancelled) {
+      // It was not called yet, and never is: what waits in its place ends at the word of the module, which may come late.
+      entry.run = () => new Promise((_, failed) => entry.addWait({ fail: (error) => this.resume(entry, () => failed(error)) }));
+    }
   }
 
   /** Settles when the time is over, or is rejected when the entry is asked to stop. */
@@ -225,13 +241,17 @@ export class Kernel {
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
       this.#closed = resolve;
-      if (this.#isTrapped) {
+      if (this.#panic) {
         resolve();
       } else {
         this.#host.enter("close");
       }
     });
     return this.#closing;
+  }
+
+  get isPoisoned(): boolean {
+    return this.#panic !== undefined;
   }
 
   get isClosing(): boolean {
@@ -241,7 +261,7 @@ export class Kernel {
   #imports(): WebAssembly.ModuleImports {
     const decoder = new TextDecoder();
     const reason = (kind: number, cause: number, at: number, length: number) =>
-      cancelInfo(kind, cause, decoder.decode(new Uint8Array(this.#memory.buffer, at, length)));
+      cancelInfo(kind, cause, decoder.decode(new Uint8Array(this.#memory!.buffer, at, length)));
     return {
       start: (id: number) => {
         const entry = this.#find(id);
@@ -249,8 +269,17 @@ export class Kernel {
           void this.#start(entry);
         }
       },
-      abort: (id: number, kind: number, cause: number, at: number, length: number) =>
-        this.#find(id)?.abort(reason(kind, cause, at, length)),
+      abort: (id: number, kind: number, cause: number, at: number, length: number) => {
+        this.#find(id)?.abort(reason(kind, cause, at, length));
+        this.#goOn();
+      },
+      panicking: (id: number) => {
+        const entry = this.#find(id);
+        this.#panicking = entry;
+        if (entry) {
+          entry.panic = panicOf(entry, this.#host.panic(), undefined);
+        }
+      },
       finalize: (id: number) => this.#finalize(id),
       slept: (id: number, sleep: number) => this.#known(id)?.slept(sleep),
       report: (id: number, ...counts: number[]) => {
@@ -264,6 +293,7 @@ export class Kernel {
         const entry = this.#find(id);
         if (entry) {
           this.#ended(entry, how, () => reason(kind, cause, at, length));
+          this.#goOn();
         }
       },
       closed: () => this.#closed(),
@@ -283,7 +313,7 @@ export class Kernel {
       entry.value = await run?.();
     } catch (error) {
       // Asked to stop, it ends with that, or with the same of something inside that it waited for.
-      const isOwn = entry.cancelled !== undefined && (error instanceof CancelledError || isAbort(error));
+      const isOwn = entry.cancelled !== undefined && (isA(error, CancelledError) || isAbort(error));
       how = isOwn ? 2 : 1;
       if (!isOwn && !entry.isEnded) {
         entry.error = error;
@@ -301,7 +331,7 @@ export class Kernel {
   /** The promise of a function has settled. */
   #settled(entry: Entry, how: number): void {
     this.steps?.end(entry);
-    if (entry.isEnded || this.#isTrapped) {
+    if (entry.isEnded || this.#panic) {
       return;
     }
     entry.isSettled = true;
@@ -326,7 +356,7 @@ export class Kernel {
     const entry = this.#known(id);
     const call = entry?.deferred?.pop();
     if (!entry || !call) {
-      this.#host.enter("finalized", id);
+      this.#finalized(id);
       return;
     }
     this.observer?.("finalizing", entry);
@@ -336,7 +366,7 @@ export class Kernel {
       // One that was given up says nothing of the next.
       if (entry.finalizer === call) {
         entry.finalizer = undefined;
-        this.#host.enter("finalized", id);
+        this.#finalized(id);
       }
     };
     const failed = (error: unknown) => {
@@ -350,11 +380,38 @@ export class Kernel {
     Promise.resolve(this.#begun(entry)).then(call).then(() => ended(done), (error) => ended(() => failed(error)));
   }
 
+  #finalized(id: number): void {
+    if (!this.#panic) {
+      this.#host.enter("finalized", id);
+    }
+  }
+
+  /** Ends the frames of the module around a listener that has called in and found a panic: what listeners throw goes nowhere. */
+  #goOn(): void {
+    if (this.#panic) {
+      throw this.#panic;
+    }
+  }
+
   #ended(entry: Entry, how: number, reason: () => CancelInfo): void {
+    if ((how === 2 || how === 3) && !entry.isSettled && !entry.cancelled) {
+      // It was given up before it could be told.
+      entry.abort(reason());
+    }
+    if (how === 3) {
+      if (entry.parent) {
+        entry.parent.panic ??= entry.panic;
+      }
+      if (!this.#panic) {
+        // What was deferred so shortly before the panic that the module has not heard of it.
+        void this.#cleanUp(entry);
+      }
+    }
     entry.isEnded = true;
     this.#entries[entry.id & INDEX] = undefined;
     if ((!entry.isSettled && entry.run === undefined) || entry.finalizer) {
-      entry.wasForced = true;
+      // A panic ends who would have ended by itself.
+      entry.wasForced ||= how !== 3 && !this.#panic;
       entry.finalizer = undefined;
     }
     entry.permits?.forEach((permit) => permit.abort());
@@ -374,25 +431,45 @@ export class Kernel {
     }
   }
 
-  /** The module has panicked: what was under way is told so, and nobody waits for ever. */
-  #poison(error: unknown): void {
-    this.#isTrapped = true;
-    this.#trap = error;
-    const reason: CancelInfo = { kind: "poisoned", origin: "poisoned", message: "the module of this runtime has panicked" };
-    for (const entry of [...this.#entries]) {
-      if (entry) {
-        entry.abort(reason);
-        this.#ended(entry, 2, () => reason);
+  /**
+   * The instance is gone. Nothing of it runs any more, so all that is left is done here: everything that waits is settled,
+   * everything that is open is closed, and what was deferred is called.
+   */
+  #poison(error: InstancePoisoned): void {
+    // What was said may be of a panic that was caught long ago.
+    const culprit = error.panic && this.#panicking;
+    const panic = culprit?.panic ?? panicOf(undefined, error.panic, error.cause);
+    this.#panic = panic;
+    letGo(panic, error, error.cause);
+    this.#memory = undefined;
+    const entries = this.#entries.filter((entry) => entry !== undefined);
+    for (const entry of entries) {
+      entry.abort(POISONED);
+      this.#ended(entry, entry === culprit ? 3 : 2, () => POISONED);
+    }
+    void this.io.end?.(new CancelledError(POISONED));
+    this.#closed?.();
+    // A macrotask later, so that functions that end when they are asked to have ended.
+    setTimeout(() => entries.reverse().forEach((entry) => void this.#cleanUp(entry)));
+    this.#onPanic(panic);
+  }
+
+  /** Calls what was deferred, without the module; what is thrown is nobody's any more. */
+  async #cleanUp(entry: Entry): Promise<void> {
+    // Nobody's code runs below a call of the module.
+    await undefined;
+    for (let call = entry.deferred?.pop(); call; call = entry.deferred?.pop()) {
+      try {
+        await call();
+      } catch (error) {
+        reportPanic(error);
       }
     }
-    void this.io.end?.(new CancelledError(reason));
-    this.#closed?.();
   }
 }
 
-/** Platform calls that were given the signal reject with its reason, or, in WebKit, with an `AbortError` of their own. */
-function isAbort(error: unknown): boolean {
-  return typeof DOMException === "function" && error instanceof DOMException && error.name === "AbortError";
+function panicOf(entry: Entry | undefined, said: InstancePoisoned["panic"], trap: unknown): PanicError {
+  return new PanicError(panicInfo(said, trap, entry?.path(), entry?.parent?.path()), { cause: trap });
 }
 
 /** How an entry ended, in the words of `ended`; `reason` is asked only where there is one. */
@@ -406,7 +483,7 @@ function outcomeOf(entry: Entry, how: number, reason: () => CancelInfo): Outcome
     case 1:
       return { kind: "err", error: entry.error, ...suppressed };
     case 3:
-      return { kind: "panicked", error: panicked(undefined), ...suppressed };
+      return { kind: "panicked", error: entry.panic ?? panicOf(entry, undefined, reason().message), ...suppressed };
     default:
       return { kind: "cancelled", reason: how === 4 && entry.cancelled ? entry.cancelled.reason : reason(), ...suppressed };
   }

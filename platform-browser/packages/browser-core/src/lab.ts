@@ -28,25 +28,25 @@ export function checkSeed(seed: unknown): number {
 
 /** Runs programs under seeds: `rt.lab`, in deterministic mode. */
 export class LabApi {
-  readonly #kernel: Kernel;
+  readonly #kernel: () => Kernel;
   readonly #capacity: number;
 
   /** @internal */
-  constructor(kernel: Kernel, capacity: number) {
+  constructor(kernel: () => Kernel, capacity: number) {
     this.#kernel = kernel;
     this.#capacity = capacity;
   }
 
   /** Functions of this runtime that waited for something else than `cx`, if it has a seed. */
   get nondeterminism(): readonly string[] {
-    return [...(this.#kernel.steps?.foreign ?? [])];
+    return [...(this.#kernel().steps?.foreign ?? [])];
   }
 
   /** Runs `call` in a scope of a runtime of its own, whose functions take turns as `seed` has it. Never rejects for what `call` does. */
   async run<T>(seed: number, call: ScopeFunction<T>): Promise<LabReport<T>> {
     checkSeed(seed);
     checkFunction(call, "run");
-    const kernel = new Kernel(this.#kernel.module, true, this.#capacity, seed);
+    const kernel = new Kernel(this.#kernel().module, true, this.#capacity, seed);
     const entry = beginScope(kernel, "lab", undefined, -1, (own) => call(new Scope(own)), {});
     const outcome = (await entry.over) as Outcome<T>;
     const time = kernel.now();

@@ -17,9 +17,3 @@ export function onAbort(signal: AbortSignal, call: () => void): () => void {
   calls.add(call);
   return () => void calls.delete(call);
 }
-
-/** What a signal says of why it was aborted. */
-export function said(signal: AbortSignal): string {
-  const why: unknown = signal.reason;
-  return why instanceof Error ? why.message : String(why);
-}

@@ -7,6 +7,7 @@ import type { Io } from "./io.js";
 import { Kernel } from "./kernel.js";
 import { checkSeed, LabApi } from "./lab.js";
 import { onAbort } from "./links.js";
+import { reportPanic, type PanicError } from "./panic.js";
 import { openScope, ScopeHandle, type ScopeFunction, type ScopeOptions } from "./scope.js";
 import type { CancelRequest } from "./task.js";
 import { CancelTokenHandle } from "./token.js";
@@ -24,15 +25,18 @@ export interface RuntimeOptions {
   readonly io?: Io;
   /** Closes the runtime when it is aborted. */
   readonly signal?: AbortSignal;
+  /** Is told, once, when the module has panicked and all that it held has ended; `reportError` if not given. */
+  readonly onPanic?: (error: PanicError) => void;
   /** Keeps what happens to scopes and tasks. */
   readonly trace?: TraceOptions;
 }
 
-const KEYS = ["mode", "seed", "capacity", "signal", "trace", "io"];
+const KEYS = ["mode", "seed", "capacity", "signal", "trace", "io", "onPanic"];
 
 /** A runtime: the region around all its scopes. */
 export class Runtime {
-  readonly #kernel: Kernel;
+  readonly #begin: () => Kernel;
+  #kernel: Kernel;
   #unlink = () => {};
   /** Makes bounded channels. */
   readonly channels: ChannelFactory = channels;
@@ -42,10 +46,11 @@ export class Runtime {
   readonly lab: LabApi | undefined;
 
   /** @internal */
-  constructor(kernel: Kernel, trace: TraceOptions, signal: AbortSignal | undefined, lab: LabApi | undefined) {
-    this.#kernel = kernel;
-    this.lab = lab;
-    this.tracing = new TraceApi(kernel, trace);
+  constructor(begin: () => Kernel, trace: TraceOptions, signal: AbortSignal | undefined, labCapacity: number | undefined) {
+    this.#begin = begin;
+    this.#kernel = begin();
+    this.lab = labCapacity === undefined ? undefined : new LabApi(() => this.#kernel, labCapacity);
+    this.tracing = new TraceApi(this.#kernel, trace);
     if (signal) {
       this.#unlink = onAbort(signal, () => void this.close());
     }
@@ -72,6 +77,19 @@ export class Runtime {
     return this.#kernel.close();
   }
 
+  /**
+   * Goes on with a fresh instance after a panic; what the old one held has ended and stays so. False, and nothing happens, if
+   * the module has not panicked, or the runtime is closed.
+   */
+  restart(): boolean {
+    if (!this.#kernel.isPoisoned || this.#kernel.isClosing) {
+      return false;
+    }
+    this.#kernel = this.#begin();
+    this.tracing.follow(this.#kernel);
+    return true;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -80,7 +98,7 @@ export class Runtime {
 /** A runtime of a module, which is asked for when the options are in order. */
 export function runtimeOf(module: () => WebAssembly.Module, options: RuntimeOptions = {}): Runtime {
   checkOptions(options, KEYS, "the options of a runtime");
-  const { mode = "live", seed, capacity = 1 << 20, signal, trace = {}, io = {} } = options;
+  const { mode = "live", seed, capacity = 1 << 20, signal, trace = {}, io = {}, onPanic = reportPanic } = options;
   if (mode !== "live" && mode !== "deterministic") {
     throw invalid("mode is `live` or `deterministic`", mode);
   }
@@ -93,8 +111,10 @@ export function runtimeOf(module: () => WebAssembly.Module, options: RuntimeOpti
   }
   checkWhole(capacity, 1, 1 << 20, "capacity");
   checkSignal(signal);
-  const kernel = new Kernel(module(), isVirtual, capacity, seed, io);
-  return new Runtime(kernel, trace, signal, isVirtual ? new LabApi(kernel, capacity) : undefined);
+  checkFunction(onPanic, "onPanic");
+  const compiled = module();
+  const begin = () => new Kernel(compiled, isVirtual, capacity, seed, io, onPanic);
+  return new Runtime(begin, trace, signal, isVirtual ? capacity : undefined);
 }
 
 /** Runs `call` with a runtime that is closed when it has settled. */

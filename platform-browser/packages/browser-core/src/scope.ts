@@ -3,9 +3,10 @@
 import { checkCall, checkFunction, checkName, checkOptions, checkSignal, checkTime } from "./check.js";
 import { BACKGROUND, TASK, type Entry } from "./entry.js";
 import { invalid, refusal, RuntimeError } from "./errors.js";
+import { textOf } from "./foreign.js";
 import { IoContext } from "./io.js";
 import type { Kernel, Outcome, ScopeReport } from "./kernel.js";
-import { onAbort, said } from "./links.js";
+import { onAbort } from "./links.js";
 import { all, any, latest, race, settle, type AnyOf, type RaceOptions } from "./race.js";
 import { retry, type RetryPolicy } from "./retry.js";
 import { cancelEntry, checkDrain, Task, unwrap, type CancelOptions, type CancelReport, type CancelRequest } from "./task.js";
@@ -45,7 +46,7 @@ export function beginScope(
   const entry = kernel.open(label, parent, limit, run);
   if (signal) {
     const unlink = onAbort(signal, () => {
-      cancelEntry(entry, { kind: "signal", message: said(signal) }).catch(() => {});
+      cancelEntry(entry, { kind: "signal", message: textOf(signal.reason) }).catch(() => {});
     });
     void entry.over.then(unlink);
   }

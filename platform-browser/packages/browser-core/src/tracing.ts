@@ -75,7 +75,7 @@ function nodes(roots: Siblings): TraceNode[] {
 
 /** What happens in a runtime: `rt.tracing`. */
 export class TraceApi {
-  readonly #kernel: Kernel;
+  #kernel: Kernel;
   readonly #capacity: number;
   readonly #isEnabled: boolean;
   readonly #listeners = new Set<(event: TraceEvent) => void>();
@@ -94,6 +94,12 @@ export class TraceApi {
     this.#capacity = checkWhole(capacity, 1, 1 << 24, "the capacity of a trace");
     this.#kernel = kernel;
     this.#isEnabled = enabled;
+    this.#observe();
+  }
+
+  /** @internal The runtime goes on with another instance. */
+  follow(kernel: Kernel): void {
+    this.#kernel = kernel;
     this.#observe();
   }
 

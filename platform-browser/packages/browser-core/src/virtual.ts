@@ -1,15 +1,19 @@
 // A host whose time is virtual: it stands while anything runs, and jumps to the next deadline when nothing does.
 
-import { connect, type Host } from "./host.mjs";
+import { connect, type Host, type InstancePoisoned } from "./host.mjs";
 
 /** A host of deterministic mode. What else JavaScript waits for, a fetch or a timer of its own, is not waited for here. */
-export function connectVirtual(trapped: (error: unknown) => void, isIdle: () => boolean): Host {
-  const host = connect(trapped);
+export function connectVirtual(trapped: (error: InstancePoisoned) => void, isIdle: () => boolean): Host {
   let now = 0;
   let due: number | undefined;
   let isWatching = false;
   let calls = 0;
-  const pump = (entry: number) => host.enter("asupersync_pump", entry);
+  let isPoisoned = false;
+  const host = connect((error) => {
+    isPoisoned = true;
+    trapped(error);
+  });
+  const pump = (entry: number) => void (isPoisoned || host.enter("asupersync_pump", entry));
   const watch = () => {
     isWatching = true;
     const before = calls;
@@ -43,7 +47,9 @@ export function connectVirtual(trapped: (error: unknown) => void, isIdle: () => 
       },
       // The draws of the kernel, which decide nothing that a program sees.
       random: () => 42,
+      panicked: host.imports.panicked,
     },
+    panic: host.panic,
     attach: host.attach,
     enter(name, ...values) {
       calls += 1;

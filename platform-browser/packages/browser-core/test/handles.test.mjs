@@ -12,8 +12,8 @@ function instance(realm, hooks = {}) {
   const hops = [];
   const calls = [];
   const note = (name) => (...values) => void calls.push([name, ...values]);
-  const asupersync = { now: () => 0, hop: (kind) => hops.push(kind), alarm() {}, random: () => 42 };
-  const names = ["start", "abort", "finalize", "slept", "report", "ended", "closed"];
+  const asupersync = { now: () => 0, hop: (kind) => hops.push(kind), alarm() {}, random: () => 42, panicked() {} };
+  const names = ["start", "abort", "finalize", "slept", "report", "ended", "closed", "panicking"];
   const tasks = Object.fromEntries(names.map((name) => [name, hooks[name] ?? note(name)]));
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { asupersync, tasks });
   exports.begin(1024, realm);
@@ -88,6 +88,10 @@ test("a scope that its task cannot open any more ends as cancelled", () => {
   assert.ok(opened > 0);
   const ends = ours.calls.filter(([name]) => name === "ended");
   assert.deepEqual(ends.map(([, id, how]) => [id, how]), [[opened, 2], [task, 0]]);
+});
+
+test("what panics on demand is in the module of the tests alone", () => {
+  assert.ok(!("arm_panic" in instance(1).exports));
 });
 
 test("calls out of turn are refused or ignored", () => {

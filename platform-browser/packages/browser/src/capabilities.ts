@@ -38,6 +38,7 @@ export function capabilities(ledger: Ledger, granted: readonly Capability[]): Io
   };
   return {
     ...Object.fromEntries(granted.map((name) => [name, all[name]])),
+    begin: () => ledger.begin(),
     end: (cause) => ledger.end(cause),
   };
 }

@@ -5,5 +5,7 @@ export class Ledger {
   readonly closed: number;
   readonly late: number;
   readonly abandoned: number;
+  /** Takes in operations, again if it had ended. */
+  begin(): void;
   end(cause: unknown): Promise<void>;
 }
