@@ -42,15 +42,6 @@ impl TaskRef {
         ManuallyDrop::new(self).0
     }
 
-    /// Frees the cell.
-    ///
-    /// # Safety
-    /// The last reference was given up, and nobody uses this one again.
-    pub(super) unsafe fn free(&self) {
-        // SAFETY: nobody else reaches the cell any more, and it is of the type its table is for.
-        unsafe { erased::free(self.0) };
-    }
-
     /// Makes the task runnable after a state transition said so.
     pub(super) fn act(&self, action: WakeAction) {
         if action == WakeAction::Schedule {
@@ -102,8 +93,8 @@ impl Clone for TaskRef {
 impl Drop for TaskRef {
     fn drop(&mut self) {
         if self.state.reference_drop() {
-            // SAFETY: it was the last reference, and this one is going away.
-            unsafe { self.free() };
+            // SAFETY: it was the last reference, and the cell is of the type its table is for.
+            unsafe { erased::free(self.0) };
         }
     }
 }

@@ -167,30 +167,6 @@ impl State {
         self.wake_action(self.0.fetch_or(SCHEDULED, order))
     }
 
-    /// Makes the task runnable, and gives the waker's reference up in the same step. `true`: it was the last one, and
-    /// the caller frees the cell; never with `Schedule`, whose slot has the runtime's reference.
-    #[inline]
-    pub fn transition_to_woken_by_value(&self) -> (WakeAction, bool) {
-        if mutant!(WakeWhilePollingLost) && self.load().is_polling() {
-            return (WakeAction::Nothing, self.reference_drop());
-        }
-        // As `transition_to_woken` and `reference_drop`.
-        let order = if mutant!(WakeRelaxed) || mutant!(ReferenceDropRelaxed) {
-            Ordering::Relaxed
-        } else {
-            Ordering::AcqRel
-        };
-        let mut current = self.0.load(Ordering::Relaxed);
-        loop {
-            let next = (current | SCHEDULED) - REFERENCE;
-            let failed = Ordering::Relaxed;
-            match self.0.compare_exchange_weak(current, next, order, failed) {
-                Ok(_) => return (self.wake_action(current), current / REFERENCE == 1),
-                Err(now) => current = now,
-            }
-        }
-    }
-
     /// Makes the task runnable with cancel news: a scope above it was cancelled.
     pub fn transition_to_news(&self) -> WakeAction {
         if mutant!(NewsWhilePollingLost) && self.load().is_polling() {

@@ -10,7 +10,6 @@ use core::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::cell::Header;
 use super::reference::TaskRef;
-use super::state::WakeAction;
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
@@ -42,7 +41,8 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 
 unsafe fn wake(data: *const ()) {
     // SAFETY: the contract of `RawWakerVTable`; `wake` consumes the waker's reference.
-    ManuallyDrop::into_inner(unsafe { reference(data) }).wake_by_value();
+    let task = ManuallyDrop::into_inner(unsafe { reference(data) });
+    task.wake();
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
@@ -69,37 +69,14 @@ impl TaskRef {
 
     /// Makes the task runnable.
     pub(crate) fn wake(&self) {
-        self.trace_remembered();
-        self.woken(self.state.transition_to_woken());
-    }
-
-    /// Makes the task runnable, for the last time through this reference.
-    fn wake_by_value(self) {
-        self.trace_remembered();
-        let task = ManuallyDrop::new(self);
-        let (action, was_last) = task.state.transition_to_woken_by_value();
-        if action == WakeAction::Schedule {
-            // The queue slot keeps the cell alive until it is handed on.
-            task.woken(action);
-        } else if was_last {
-            // SAFETY: the transition gave up the last reference.
-            unsafe { task.free() };
-        }
-    }
-
-    /// The first wake during a poll queues nothing, but the poll that it asks for must come.
-    #[inline]
-    fn trace_remembered(&self) {
         let kernel = &self.region.kernel;
+        // The first wake during a poll queues nothing, but the poll that it asks for must come.
         if kernel.is_traced() && self.state.load().would_remember() {
             kernel.task_woken(self.path);
         }
-    }
-
-    #[inline]
-    fn woken(&self, action: WakeAction) {
-        if action == WakeAction::Schedule {
-            self.region.kernel.task_woken(self.path);
+        let action = self.state.transition_to_woken();
+        if action == super::state::WakeAction::Schedule {
+            kernel.task_woken(self.path);
         }
         self.act(action);
     }

@@ -46,25 +46,6 @@ impl Task {
         }
     }
 
-    /// A waker's last wake: its reference goes with it.
-    fn wake_by_value(&self) {
-        let (action, was_last) = self.state.transition_to_woken_by_value();
-        assert!(!was_last, "the runtime's reference is still there");
-        if action == WakeAction::Schedule {
-            self.push();
-        }
-    }
-
-    /// What the one that gave up the last reference may do, since nobody else uses the task any more.
-    fn is_last(&self, last: bool) -> bool {
-        if last {
-            for written in &self.written {
-                assert_eq!(written.load(Relaxed), 1, "freed while still in use");
-            }
-        }
-        last
-    }
-
     /// Polls once if queued. The future waits until both wakers have written. Says whether it is done.
     fn turn(&self) -> bool {
         if !self.pop() {
@@ -91,11 +72,7 @@ fn wake_vs_poll() {
             thread::spawn(move || {
                 // Relaxed: the wake alone must make it visible to the poll that it causes.
                 task.written[index].store(1, Relaxed);
-                if index == 0 {
-                    task.wake();
-                } else {
-                    task.wake_by_value();
-                }
+                task.wake();
             })
         });
         let mut done = task.turn() || task.turn();
@@ -207,23 +184,27 @@ fn last_reference_frees() {
     model("last_reference_frees", || {
         // Three references: the runtime's, the handle's and the context's.
         let task = Task::queued();
-        let _ = task.state.transition_to_polling();
-        let _ = task.state.transition_to_done();
         let users = [0, 1].map(|index| {
             let task = Arc::clone(&task);
             thread::spawn(move || {
                 task.written[index].store(1, Relaxed);
-                let last = match index {
-                    0 => task.state.reference_drop(),
-                    _ => task.state.transition_to_woken_by_value().1,
-                };
-                task.is_last(last)
+                drop_reference(&task)
             })
         });
-        let mut freed = usize::from(task.is_last(task.state.reference_drop()));
+        let mut freed = usize::from(drop_reference(&task));
         for user in users {
             freed += usize::from(user.join().unwrap());
         }
         assert_eq!(freed, 1, "freed by exactly one");
     });
+}
+
+fn drop_reference(task: &Task) -> bool {
+    let last = task.state.reference_drop();
+    if last {
+        for written in &task.written {
+            assert_eq!(written.load(Relaxed), 1, "freed while still in use");
+        }
+    }
+    last
 }
