@@ -637,6 +637,9 @@ export function capsules({ createRuntime, withRuntime, ioCounts }, origin, freed
 
       async "messages beyond the queue close a port"() {
         await inScope(async (scope) => {
+          for (const options of [{ queue: 0 }, { overflow: "wait" }]) {
+            expect(await codeOf((async () => scope.channel(options))()), "invalid_argument", JSON.stringify(options));
+          }
           const [near, far] = scope.channel();
           const other = scope.port(far, { queue: 2 });
           await other.opened();

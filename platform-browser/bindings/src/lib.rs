@@ -187,7 +187,7 @@ export! {
                     with_slot(slot, |slot| slot.handle = Some(handle));
                 }
                 // It waits for its task to have a region.
-                None => drop(with_slot(slot, |slot| slot.asked.replace(request))),
+                None => drop(with_slot(slot, |slot| slot.asked.push(request))),
             }
             0
         })

@@ -58,8 +58,8 @@ pub struct Slot {
     pub is_finalizing: bool,
     /// The function is gone: only finalizers run.
     pub is_over: bool,
-    /// A cancel that came before the kernel had the task.
-    pub asked: Option<CancelRequest>,
+    /// Cancels that came before the kernel had the task.
+    pub asked: Vec<CancelRequest>,
     /// Functions deferred of which the kernel has not been told.
     pub deferred: u32,
     /// When a scope is to be cancelled with `Timeout`.

@@ -172,7 +172,8 @@ pub fn wake(slot: f64) {
 
 /// Has the end of a task told.
 fn watch(id: f64, task: Task<End, Stop>) {
-    if let Some(request) = with_slot(id, |slot| slot.asked.take()).flatten() {
+    let asked = with_slot(id, |slot| core::mem::take(&mut slot.asked));
+    for request in asked.unwrap_or_default() {
         task.cancel_with(request);
     }
     let unwatched = with_slot(id, |slot| slot.handle.replace(task)).flatten();

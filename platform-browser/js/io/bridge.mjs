@@ -116,6 +116,8 @@ export function connectIo(host) {
   const loans = new Map();
   let loan = 0;
   let memory;
+  /** The module has panicked: nobody is let in. */
+  let isOver = false;
   const read = (at, length) => new Uint8Array(memory.buffer, at, length).slice();
   const text = (at, length) => new TextDecoder().decode(read(at, length));
   const borrowed = (number) => {
@@ -150,6 +152,9 @@ export function connectIo(host) {
 
   /** Says whether somebody waits for it. `taken` is called when it is fetched. */
   const settle = (number, status, value = "", taken = undefined) => {
+    if (isOver) {
+      return false;
+    }
     const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
     answers.set(number, { bytes, taken });
     const isAwaited = host.enter("asupersync_io_settle", number, status, bytes.length) === 1;
@@ -158,23 +163,20 @@ export function connectIo(host) {
     }
     return isAwaited;
   };
-  const fail = (number, error) => {
-    const known = error instanceof IoError ? CODES.indexOf(error.code) : CODES.indexOf("connection_failed");
-    return settle(number, -1 - known, String(error?.message ?? error));
-  };
+  const codeOf = (error) => -1 - CODES.indexOf(error instanceof IoError ? error.code : "connection_failed");
+  const fail = (number, error, taken = undefined) => settle(number, codeOf(error), String(error?.message ?? error), taken);
   const late = (isAwaited) => {
     ledger.late += isAwaited ? 0 : 1;
   };
   /** What comes is kept until a wait has fetched it: a wait that is given up loses nothing. */
   const callNext = (opened, wait) => {
     opened.pending ??= opened.next();
+    const taken = () => {
+      opened.pending = undefined;
+    };
     opened.pending.then(
-      ([status, value]) => settle(wait, status, value, () => {
-        if (status !== DONE) {
-          opened.pending = undefined;
-        }
-      }),
-      (error) => fail(wait, error),
+      ([status, value]) => settle(wait, status, value, status === DONE ? undefined : taken),
+      (error) => fail(wait, error, taken),
     );
   };
 
@@ -193,7 +195,7 @@ export function connectIo(host) {
           return 0;
         } catch (error) {
           answers.set(number, { bytes: new TextEncoder().encode(error.message) });
-          return -1 - CODES.indexOf(error.code ?? "invalid_argument");
+          return codeOf(error);
         }
       },
       call(number, what, wait, at, length) {
@@ -233,6 +235,9 @@ export function connectIo(host) {
       loans.set((loan += 1), value);
       return loan;
     },
-    end: (cause) => ledger.end(cause),
+    end(cause) {
+      isOver = true;
+      return ledger.end(cause);
+    },
   };
 }

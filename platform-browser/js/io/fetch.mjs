@@ -23,7 +23,13 @@ class Fetch extends Operation {
 
   constructor(ledger, fetch, input, init) {
     super(ledger);
-    this.#link(init.signal ?? input?.signal);
+    try {
+      // A signal that is null is none.
+      this.#link(init?.signal === undefined ? input?.signal : init.signal);
+    } catch (error) {
+      this.finish();
+      throw error;
+    }
     this.response = this.#run(fetch, input, { ...init, signal: this.#controller.signal });
   }
 

@@ -18,7 +18,8 @@ class Talk extends Operation {
       this.#inbox = new Inbox(options);
       this.port = make();
     } catch (error) {
-      this.finish();
+      // Not what is overridden: whose fields are not there yet.
+      super.finish();
       throw error;
     }
     this.port.onmessage = ({ data }) => this.#onMessage(data);

@@ -62,8 +62,12 @@ impl Fetch {
     /// Dropping the wait aborts the request: the server sees the connection go.
     pub async fn send(&self, cx: &CxBase) -> Result<Response, IoError> {
         cx.checkpoint()?;
-        let operation =
-            Operation::open::<Fetching>(cx, Kind::Fetch, self.head.trim_end(), &self.body)?;
+        let operation = Operation::open::<Fetching>(
+            cx,
+            Kind::Fetch,
+            self.head.strip_suffix('\n').unwrap_or(&self.head),
+            &self.body,
+        )?;
         let head = operation.ask(cx, Call::Opened, &[]).await?.into_text();
         let mut lines = head.lines();
         Ok(Response {

@@ -50,10 +50,10 @@ class Waiter<T> implements Wait {
     this.#entry.kernel.resume(this.#entry, () => this.#reject(error));
   }
 
-  /** The channel is closed. */
+  /** The channel is closed; it is in no queue any more. */
   refuse(error: RuntimeError): void {
     this.#entry.removeWait(this);
-    this.fail(error);
+    this.#entry.kernel.resume(this.#entry, () => this.#reject(error));
   }
 }
 

@@ -173,8 +173,13 @@ export class Owner {
     for (const resource of this.#open) {
       const isOpen = parent && !parent.isSettled && !parent.isEnded && !parent.cancelled;
       if (isOpen && isKept(resource.handle ?? resource)) {
+        try {
+          Owner.of(parent, false).own(resource);
+        } catch {
+          // The scope is closing: it ends here.
+          continue;
+        }
         this.#open.delete(resource);
-        Owner.of(parent, false).own(resource);
       }
     }
     const open = [...this.#open];

@@ -139,9 +139,7 @@ export class Kernel {
 
   /** Calls the module; a refusal is thrown. */
   call(name: Export, ...values: number[]): number {
-    if (this.#panic) {
-      throw poisoned(this.#panic);
-    }
+    this.checkAlive();
     const answer = this.#host.enter(name, ...values);
     if (answer === undefined) {
       throw poisoned(this.#panic);
@@ -180,7 +178,7 @@ export class Kernel {
     });
   }
 
-  /** The time since the runtime began, in milliseconds. */
+  /** Milliseconds: of the host's clock, or of virtual time. */
   now(): number {
     return this.#host.imports.now();
   }
@@ -250,6 +248,13 @@ export class Kernel {
     return this.#closing;
   }
 
+  /** Throws if the instance is gone. */
+  checkAlive(): void {
+    if (this.#panic) {
+      throw poisoned(this.#panic);
+    }
+  }
+
   get isPoisoned(): boolean {
     return this.#panic !== undefined;
   }
@@ -274,7 +279,8 @@ export class Kernel {
         this.#goOn();
       },
       panicking: (id: number) => {
-        const entry = this.#find(id);
+        // 0 is nobody's code, also while somebody is being spawned.
+        const entry = id === 0 ? undefined : this.#find(id);
         this.#panicking = entry;
         if (entry) {
           entry.panic = panicOf(entry, this.#host.panic(), undefined);

@@ -21,13 +21,15 @@ function begin(scope: Scope, calls: readonly TaskFunction<unknown>[], kind: numb
   return calls.map((call, index) => own.kernel.spawn(String(index), own, kind, (entry) => call(new Cx(entry))));
 }
 
-/** Asks all but the winner to stop; their scope waits for them. */
+/** Asks all but the winner to stop; their scope waits for them. What comes too late goes to `late`, also if it is there already. */
 function drop(arms: readonly Entry[], winner: number, options: RaceOptions<never>): void {
   arms.forEach((arm, index) => {
-    if (index === winner || arm.isEnded) {
+    if (index === winner) {
       return;
     }
-    arm.kernel.cancel(arm, "race-lost", `${arms[winner]?.name} was first`, -1);
+    if (!arm.isEnded) {
+      arm.kernel.cancel(arm, "race-lost", `${arms[winner]?.name} was first`, -1);
+    }
     const { late } = options;
     if (late) {
       void arm.over.then((outcome) => outcome.kind === "ok" && late(outcome.value as never, index));

@@ -52,7 +52,8 @@ export async function retry<T>(
         throw error;
       }
     }
-    const longest = Math.min(maxDelay, delay * factor ** (attempt - 1));
+    // Zero times what has grown out of range is no number.
+    const longest = delay === 0 ? 0 : Math.min(maxDelay, delay * factor ** (attempt - 1));
     await cx.sleep(longest * (1 - jitter * kernel.random()));
   }
 }

@@ -101,6 +101,10 @@ export class Cx extends IoContext {
   #check(): void {
     if (!this.#isMasked) {
       this.#entry.check();
+    } else if (this.#entry.isEnded) {
+      // Clean-up that was given up, or is called after a panic: it waits for nothing any more.
+      this.#entry.kernel.checkAlive();
+      this.#entry.check();
     }
   }
 

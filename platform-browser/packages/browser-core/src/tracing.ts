@@ -17,7 +17,7 @@ export type TraceType = "scope" | "task" | "background";
 
 /** Something that happened to a scope or a task. */
 export interface TraceEvent {
-  /** Milliseconds since the runtime began, or of virtual time. */
+  /** Milliseconds: of `performance.now`, or of virtual time. */
   readonly at: number;
   readonly step: Step;
   /** No other scope or task of the runtime ever has it. */

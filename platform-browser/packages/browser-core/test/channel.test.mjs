@@ -146,6 +146,39 @@ test("when nobody receives any more, who sends is told, and keeps the message", 
     assert.equal(rx.length, 0);
   }));
 
+test("a close tells all who wait, on either side", () =>
+  withChannel(1, async (scope, tx, rx) => {
+    const waits = [1, 2, 3].map((name) => scope.spawn(`receives ${name}`, (cx) => rx.recv(cx).catch((error) => error.code)));
+    await scope.sleep(1);
+    tx.close();
+    assert.deepEqual(await Promise.all(waits.map((task) => task.join())), Array(3).fill("ChannelClosed"));
+  }).then(() =>
+    withChannel(1, async (scope, tx, rx) => {
+      tx.trySend(0);
+      const waits = [1, 2, 3].map((name) => scope.spawn(`sends ${name}`, (cx) => tx.send(cx, name).catch((error) => error.code)));
+      await scope.sleep(1);
+      rx.close();
+      assert.deepEqual(await Promise.all(waits.map((task) => task.join())), Array(3).fill("ChannelClosed"));
+    })));
+
+test("a context is refused when its clean-up was given up", () =>
+  withChannel(1, async (scope, tx, rx) => {
+    let resolve;
+    const promise = new Promise((settle) => (resolve = settle));
+    const late = [];
+    const task = scope.spawn("hangs", (cx) => {
+      cx.defer(async (own) => {
+        await promise;
+        late.push(await tx.reserve(own).catch((error) => error.code), await rx.recv(own).catch((error) => error.code));
+      });
+    });
+    await task.outcome;
+    resolve();
+    await scope.sleep(1);
+    assert.deepEqual(late, ["TaskEnded", "TaskEnded"]);
+    assert.equal(tx.trySend("kept"), true, "no place is lost");
+  }));
+
 test("clean-up may send and receive", () =>
   withChannel(1, async (scope, tx, rx) => {
     await tx.send(scope, "before");

@@ -53,6 +53,14 @@ test("race: a value that comes late is given to `late`", () =>
     assert.deepEqual(late, [["late", 0]]);
   }));
 
+test("race: of two that win in one turn `late` gets the second", () =>
+  inScope(async (scope) => {
+    const late = [];
+    const at = (value) => () => value;
+    assert.equal(await scope.race([at("a"), at("b")], { late: (found, index) => late.push([found, index]) }), "a");
+    assert.deepEqual(late, [["b", 1]]);
+  }));
+
 test("race: a cancel of who waits reaches all", () =>
   inScope(async (scope) => {
     const order = [];
@@ -143,6 +151,9 @@ test("retry: enough is enough, some errors are not tried again, a cancel ends it
       throw new Error(`call ${calls}`);
     };
     await assert.rejects(scope.retry({ attempts: 3, delay: 1 }, fail), /call 3/);
+    calls = 0;
+    await assert.rejects(scope.retry({ attempts: 200, delay: 0, factor: 1000 }, fail), /call 200/);
+    calls = 3;
     const retryIf = (error, attempt) => attempt < 2 && /call/.test(error.message);
     await assert.rejects(scope.retry({ attempts: 9, delay: 1, retryIf }, fail), /call 5/);
     await assert.rejects(scope.retry({ attempts: 9 }, (own) => own.sleep(-1)), code("InvalidArgument"));

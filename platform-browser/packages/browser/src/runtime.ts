@@ -40,6 +40,9 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
 
 /** Runs `call` with a runtime that is closed when it has settled. */
 export async function withRuntime<T>(options: RuntimeOptions, call: (rt: Runtime) => T | PromiseLike<T>): Promise<T> {
+  if (typeof call !== "function") {
+    throw invalid("withRuntime takes a function");
+  }
   const rt = createRuntime(options);
   try {
     return await call(rt);
