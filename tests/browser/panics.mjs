@@ -41,9 +41,11 @@ async function stage(mode, how) {
       return cx.sleep(1e6);
     });
     found.culprit = scope.spawn("culprit", async (cx) => {
+      // Others may be started before it goes on.
+      const slot = instance().started.at(-1);
       ready.settle();
       await go.promise;
-      instance().exports.arm_panic(instance().started.at(-1), how);
+      instance().exports.arm_panic(slot, how);
       await cx.sleep(1);
     });
     await scope.sleep(1e6);
